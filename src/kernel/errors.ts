@@ -1,0 +1,129 @@
+/**
+ * The catalogue of everything a call can be refused for. A key is the `reason` that clients branch
+ * on; `cause` and `fix` are for people and for the README's table. How a reason is told over the
+ * wire is decided in one place, `rpc/error-mapping.ts`.
+ */
+export const ERROR_CATALOGUE = {
+  INVALID_FIELD: {
+    cause: "A field of the request is missing, malformed or out of range.",
+    fix: "Correct the field that the error names.",
+  },
+  MALFORMED_REQUEST: {
+    cause: "The body isn't a valid message: bad JSON or Protobuf, unknown or repeated member.",
+    fix: "Send the message as the API reference describes it.",
+  },
+  INVALID_PAGE_TOKEN: {
+    cause: "The page token wasn't made by this service for this query.",
+    fix: "Send `next_page_token` as it came, with the rest of the request unchanged.",
+  },
+  EXPIRE_TIME_PASSED: {
+    cause: "`expire_time` is in the past on a first request.",
+    fix: "Send a moment in the future, or none.",
+  },
+  MISSING_CREDENTIALS: {
+    cause: "The call has no key, or one that is unknown, revoked or expired.",
+    fix: "Send `Authorization: Bearer <key>` with a valid key.",
+  },
+  MISSING_SCOPE: {
+    cause: "The key is valid but may not do this.",
+    fix: "Use a key with the scope that the error names.",
+  },
+  ACCOUNT_NOT_FOUND: {
+    cause: "There is no such account, or it isn't the caller's.",
+    fix: "Check the account id and whose key is used.",
+  },
+  PAYMENT_NOT_FOUND: {
+    cause: "There is no such payment, or neither of its accounts is the caller's.",
+    fix: "Check the payment id and whose key is used.",
+  },
+  IDEMPOTENCY_KEY_REUSED: {
+    cause:
+      "The idempotency key was used for another request; the error names a field that differs.",
+    fix: "Make a new key for a new payment; repeat a payment with exactly the same request.",
+  },
+  ACCOUNT_ID_TAKEN: {
+    cause: "The account id is in use with another owner or currency.",
+    fix: "Make a new id.",
+  },
+  ACCOUNT_VERSION_MISMATCH: {
+    cause: "The account changed since the version that the caller gave.",
+    fix: "Read the account again and decide anew.",
+  },
+  ACCOUNT_STATE_FORBIDS: {
+    cause: "The account's status, balance or holds don't allow the change.",
+    fix: "See the error's message: a closed account stays closed; closing needs a zero balance.",
+  },
+  DEADLINE_EXCEEDED: {
+    cause: "The caller's time ran out. What became of a payment is open until the key is asked.",
+    fix: "Send the same request with the same idempotency key again.",
+  },
+  CANCELLED: {
+    cause: "The caller hung up.",
+    fix: "Send the same request with the same idempotency key again.",
+  },
+  REQUEST_TOO_LARGE: {
+    cause: "The body is larger than its limit: 64 KiB, batches 4 MiB.",
+    fix: "Send less in one request.",
+  },
+  OVERLOADED: {
+    cause: "Too many payments are waiting on this instance.",
+    fix: "Wait as long as RetryInfo says and send the same request again.",
+  },
+  UNAVAILABLE: {
+    cause: "The database can't be reached, or the instance is shutting down.",
+    fix: "Wait as long as RetryInfo says and send the same request again.",
+  },
+  UNIMPLEMENTED: {
+    cause: "There is no such method.",
+    fix: "Check the path and the service's version.",
+  },
+  INTERNAL: {
+    cause: "A fault of the service. The log has it under the answer's request id.",
+    fix: "Send the same request again; if it stays, report the request id.",
+  },
+} as const satisfies Record<string, { cause: string; fix: string }>;
+
+/** One reason of the catalogue. */
+export type ErrorReason = keyof typeof ERROR_CATALOGUE;
+
+/** A field that is wrong, by its name in the proto (`amount.amount_minor`), and how. */
+export interface FieldViolation {
+  readonly field: string;
+  readonly description: string;
+}
+
+/** What a ServiceError may carry besides its reason. */
+export interface ServiceErrorOptions extends ErrorOptions {
+  /** A sentence for people; the catalogue's cause if absent. It is sent to the caller. */
+  readonly message?: string;
+  readonly violations?: readonly FieldViolation[];
+  /** Sending the same request again after this many milliseconds may help. */
+  readonly retryAfterMs?: number;
+  /** Names and values that help the caller, for example the field that differs. */
+  readonly metadata?: Readonly<Record<string, string>>;
+}
+
+/** A refused call. `cause` is logged and never sent. */
+export class ServiceError extends Error {
+  override readonly name = "ServiceError";
+  readonly reason: ErrorReason;
+  readonly violations: readonly FieldViolation[];
+  readonly retryAfterMs: number | undefined;
+  readonly metadata: Readonly<Record<string, string>>;
+
+  constructor(reason: ErrorReason, options: ServiceErrorOptions = {}) {
+    super(options.message ?? ERROR_CATALOGUE[reason].cause, { cause: options.cause });
+    this.reason = reason;
+    this.violations = options.violations ?? [];
+    this.retryAfterMs = options.retryAfterMs;
+    this.metadata = options.metadata ?? {};
+  }
+}
+
+/** The error for one wrong field of a request. */
+export function invalidField(field: string, description: string): ServiceError {
+  return new ServiceError("INVALID_FIELD", {
+    message: `${field}: ${description}`,
+    violations: [{ field, description }],
+  });
+}
