@@ -14,3 +14,22 @@ export const systemClock: Clock = {
   now: () => Date.now(),
   monotonicMs: () => performance.now(),
 };
+
+/** An estimate of PostgreSQL's clock, for the time in new ids. */
+export interface DatabaseClock {
+  /** Milliseconds since 1970-01-01 UTC on PostgreSQL's clock, as last seen. */
+  now(): number;
+  /** Tells what PostgreSQL's clock has just shown, in milliseconds since 1970-01-01 UTC. */
+  observe(databaseNowMs: number): void;
+}
+
+/** Follows PostgreSQL's clock; until it has been observed it's the machine's. */
+export function createDatabaseClock(clock: Clock): DatabaseClock {
+  let offsetMs = 0;
+  return {
+    now: () => clock.now() + offsetMs,
+    observe(databaseNowMs) {
+      offsetMs = databaseNowMs - clock.now();
+    },
+  };
+}

@@ -1,0 +1,109 @@
+import { MikroORM, type Options } from "@mikro-orm/postgresql";
+import { Migrator } from "@mikro-orm/migrations";
+import { Pool } from "pg";
+import { FirstMigration } from "./migrations/0001-first.ts";
+
+/** What a connection to PostgreSQL needs. */
+export interface DatabaseOptions {
+  /** `postgres://user:password@host:port/name?sslmode=...` */
+  readonly url: string;
+  readonly entities: NonNullable<Options["entities"]>;
+  /** The most connections for reads and account changes. */
+  readonly poolSize: number;
+  /** The most connections for ledger commits; they are kept apart so that reads never starve them. */
+  readonly commitPoolSize: number;
+  /** PostgreSQL ends a statement that runs longer, in milliseconds. */
+  readonly statementTimeoutMs?: number;
+  /** PostgreSQL ends a wait for a lock that takes longer, in milliseconds. */
+  readonly lockTimeoutMs?: number;
+}
+
+/** The open connections to one PostgreSQL database. */
+export interface Database {
+  readonly orm: MikroORM;
+  /** Connections that pipeline their statements, for the ledger alone. */
+  readonly commitPool: Pool;
+  close(): Promise<void>;
+}
+
+const migrations = [{ name: "0001-first", class: FirstMigration }];
+
+/** Connects lazily: the first query finds out whether PostgreSQL is there. */
+export async function openDatabase(options: DatabaseOptions): Promise<Database> {
+  const statementTimeoutMs = options.statementTimeoutMs ?? 30_000;
+  const connection = {
+    connectionString: options.url,
+    application_name: "instant-payment",
+    statement_timeout: statementTimeoutMs,
+    lock_timeout: options.lockTimeoutMs ?? 10_000,
+    idle_in_transaction_session_timeout: statementTimeoutMs,
+    connectionTimeoutMillis: 5_000,
+    // A connection whose other end vanished must not hang a commit for ever.
+    query_timeout: statementTimeoutMs + 5_000,
+    keepAlive: true,
+  };
+  const orm = await MikroORM.init({
+    entities: options.entities,
+    clientUrl: options.url,
+    driverOptions: { ...connection, max: options.poolSize },
+    extensions: [Migrator],
+    migrations: { migrationsList: migrations, snapshot: false, tableName: "schema_migration" },
+    // One UPDATE per row, each with its version in the WHERE: a batched one is guarded by id alone.
+    useBatchUpdates: false,
+    ignoreUndefinedInQuery: true,
+    discovery: { warnWhenNoEntities: false },
+  });
+  const commitPool = new Pool({
+    ...connection,
+    // One is held while the schema changes.
+    max: Math.max(2, options.commitPoolSize),
+    pipeline: true,
+  });
+  // A dropped idle connection is replaced by the pool; without a listener it would end the process.
+  commitPool.on("error", () => {});
+  commitPool.on("connect", (client) => client.on("error", () => {}));
+  return {
+    orm,
+    commitPool,
+    async close() {
+      await Promise.all([orm.close(true), commitPool.end()]);
+    },
+  };
+}
+
+/** The migrations that this program has and the database hasn't, by name. */
+export async function pendingMigrations(database: Database): Promise<string[]> {
+  const { rows } = await database.commitPool.query<{ there: boolean }>(
+    "select to_regclass('schema_migration') is not null as there",
+  );
+  if (!rows[0]?.there) return migrations.map((migration) => migration.name);
+  const done = await database.commitPool.query<{ name: string }>(
+    "select name from schema_migration",
+  );
+  const names = new Set(done.rows.map((row) => row.name));
+  return migrations.map((migration) => migration.name).filter((name) => !names.has(name));
+}
+
+/** The key of the advisory lock under which the schema changes; any constant of ours. */
+const SCHEMA_LOCK = 7_236_114;
+
+/** Runs `work` while no other instance changes the schema; waits for one that does. */
+export async function withSchemaLock<T>(database: Database, work: () => Promise<T>): Promise<T> {
+  const client = await database.commitPool.connect();
+  try {
+    await client.query("set lock_timeout = 0; set statement_timeout = 0");
+    await client.query("select pg_advisory_lock($1)", [SCHEMA_LOCK]);
+    return await work();
+  } finally {
+    // Ending the session frees the lock, whatever state it is in.
+    client.release(true);
+  }
+}
+
+/** Runs the pending migrations, one instance at a time, and returns their names. */
+export async function migrate(database: Database): Promise<string[]> {
+  return withSchemaLock(database, async () => {
+    const done = await database.orm.migrator.up();
+    return done.map((migration) => migration.name);
+  });
+}

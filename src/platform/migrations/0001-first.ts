@@ -1,0 +1,128 @@
+import { Migration } from "@mikro-orm/migrations";
+
+/**
+ * The first schema. Columns are those of the entities; what MikroORM can't say stands here:
+ * partitions, checks, the append-only trigger. Partitions themselves are made by
+ * `scheduler/partitions.ts`, which every migration run and every start calls.
+ */
+export class FirstMigration extends Migration {
+  override up(): void {
+    for (const statement of statements) this.addSql(statement);
+  }
+}
+
+const statements = [
+  `create table account (
+    id uuid primary key,
+    owner_id text not null,
+    currency_code text not null,
+    posted_minor bigint not null default 0,
+    held_minor bigint not null default 0,
+    overdraft_mode text not null default 'NONE',
+    overdraft_limit_minor bigint not null default 0,
+    status text not null default 'OPEN',
+    version bigint not null default 1,
+    entry_sequence bigint not null default 0,
+    metadata jsonb not null,
+    create_time timestamptz(3) not null,
+    update_time timestamptz(3) not null,
+    constraint account_overdraft_mode_check check (overdraft_mode in ('NONE', 'LIMITED', 'UNBOUNDED')),
+    constraint account_overdraft_limit_check check
+      (overdraft_limit_minor >= 0 and (overdraft_mode = 'LIMITED') = (overdraft_limit_minor > 0)),
+    constraint account_status_check check (status in ('OPEN', 'FROZEN', 'CLOSED')),
+    constraint account_closed_check check (status <> 'CLOSED' or (posted_minor = 0 and held_minor = 0)),
+    constraint account_held_check check (held_minor >= 0),
+    constraint account_floor_check check
+      (overdraft_mode = 'UNBOUNDED' or posted_minor - held_minor + overdraft_limit_minor >= 0)
+  ) with (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 500)`,
+  `create index account_owner_index on account (owner_id, id)`,
+
+  `create table payment (
+    create_time timestamptz(3) not null,
+    id uuid not null,
+    owner_id text not null,
+    idempotency_key text not null,
+    debtor_account_id uuid not null,
+    creditor_account_id uuid not null,
+    currency_code text not null,
+    amount_minor bigint not null,
+    status text not null,
+    reason text,
+    reason_detail text,
+    end_to_end_id text not null,
+    remittance_information text not null,
+    metadata jsonb not null,
+    expire_time timestamptz(3),
+    sequence int not null,
+    debtor_balance_after_minor bigint,
+    creditor_balance_after_minor bigint,
+    update_time timestamptz(3) not null,
+    primary key (create_time, id),
+    constraint payment_amount_check check (amount_minor between 1 and 9007199254740991),
+    constraint payment_sides_check check (debtor_account_id <> creditor_account_id),
+    constraint payment_status_check check (status in ('SETTLED', 'REJECTED')),
+    constraint payment_reason_check check ((status = 'REJECTED') = (reason is not null)),
+    constraint payment_balance_check check ((status = 'SETTLED') =
+      (debtor_balance_after_minor is not null and creditor_balance_after_minor is not null))
+  ) partition by range (create_time)`,
+  `create index payment_debtor_index on payment (debtor_account_id, create_time, id)`,
+  `create index payment_creditor_index on payment (creditor_account_id, create_time, id)`,
+
+  `create table entry (
+    account_id uuid not null,
+    create_time timestamptz(3) not null,
+    entry_sequence bigint not null,
+    payment_id uuid not null,
+    counterparty_account_id uuid not null,
+    amount_minor bigint not null,
+    balance_after_minor bigint not null,
+    primary key (account_id, create_time, entry_sequence),
+    constraint entry_amount_check check (amount_minor <> 0),
+    constraint entry_sequence_check check (entry_sequence > 0)
+  ) partition by range (create_time)`,
+  `create function refuse_change() returns trigger language plpgsql as $$
+  begin
+    raise exception '% is append-only', tg_table_name using errcode = 'IP002';
+  end $$`,
+  `create trigger entry_append_only before update or delete on entry
+    for each row execute function refuse_change()`,
+  `create trigger entry_no_truncate before truncate on entry
+    for each statement execute function refuse_change()`,
+
+  `create table idempotency_key (
+    owner_id text not null,
+    key text not null,
+    request_digest bytea not null,
+    payment_id uuid not null,
+    create_time timestamptz(3) not null,
+    primary key (owner_id, key)
+  )`,
+
+  `create sequence payment_event_id_seq cache 1`,
+  `create table payment_event (
+    payment_id uuid not null,
+    sequence int not null,
+    create_time timestamptz(3) not null,
+    id bigint not null default nextval('payment_event_id_seq'),
+    event_id uuid not null,
+    shard smallint not null,
+    payload bytea not null,
+    publish_time timestamptz(3),
+    primary key (payment_id, sequence, create_time),
+    constraint payment_event_shard_check check (shard between 0 and 63)
+  ) partition by range (create_time)`,
+  `create index payment_event_unpublished_index on payment_event (shard, id)
+    where publish_time is null`,
+
+  // Fails the statement it stands in, and with it the transaction, when fewer rows were changed
+  // than were sent: somebody else's version was there first.
+  `create function expect_rows(changed bigint, expected bigint) returns bigint
+   language plpgsql as $$
+   begin
+     if changed <> expected then
+       raise exception 'version conflict: % of % rows changed', changed, expected
+         using errcode = 'IP001';
+     end if;
+     return changed;
+   end $$`,
+];

@@ -1,0 +1,46 @@
+/** The five-character SQLSTATE of an error from PostgreSQL; undefined for any other error. */
+export function sqlState(error: unknown): string | undefined {
+  const code = (error as { code?: unknown } | undefined)?.code;
+  return typeof code === "string" && /^[0-9A-Z]{5}$/.test(code) && "severity" in (error as object)
+    ? code
+    : undefined;
+}
+
+/**
+ * True if the connection is gone or can't be had: whether a COMMIT on its way took effect is
+ * unknown, and the same transaction may be tried on another connection.
+ */
+export function isConnectionError(error: unknown): boolean {
+  const state = sqlState(error);
+  if (state) return state.startsWith("08") || state.startsWith("57P") || state === "53300";
+  const code = (error as NodeJS.ErrnoException | undefined)?.code;
+  if (code && NETWORK_CODES.has(code)) return true;
+  const message = error instanceof Error ? error.message : "";
+  return /connection terminated|not queryable|query read timeout|timeout exceeded when trying to connect|connection ended/i.test(
+    message,
+  );
+}
+
+const NETWORK_CODES = new Set([
+  "ECONNREFUSED",
+  "ECONNRESET",
+  "EPIPE",
+  "ETIMEDOUT",
+  "EHOSTUNREACH",
+  "ENETUNREACH",
+  "ENOTFOUND",
+  "EAI_AGAIN",
+  "ENOENT",
+]);
+
+/** The SQLSTATE of `expect_rows`: another transaction changed a version first. */
+export const VERSION_CONFLICT = "IP001";
+
+/**
+ * True if the transaction lost a race and the same one may succeed when it's run again: version
+ * conflict, serialization failure, deadlock, lock time-out.
+ */
+export function isConflict(error: unknown): boolean {
+  const state = sqlState(error);
+  return state === VERSION_CONFLICT || state === "40001" || state === "40P01" || state === "55P03";
+}

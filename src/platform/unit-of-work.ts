@@ -1,0 +1,96 @@
+import { IsolationLevel, type EntityManager } from "@mikro-orm/postgresql";
+import type { PoolClient, QueryArrayResult } from "pg";
+import type { Database } from "./database.ts";
+import { isConnectionError } from "./postgres-errors.ts";
+
+/** One prepared statement with its values. */
+export interface Statement {
+  /** The name under which each connection prepares the text once. */
+  readonly name: string;
+  readonly text: string;
+  readonly values: readonly unknown[];
+}
+
+/** What a two-trip transaction writes in its second trip; without statements it's rolled back. */
+export interface Writes<T> {
+  readonly statements: readonly Statement[];
+  readonly result: T;
+}
+
+/** The one place that opens transactions. */
+export interface UnitOfWork {
+  /** READ COMMITTED, for changes through entities. */
+  transaction<T>(work: (em: EntityManager) => Promise<T>): Promise<T>;
+  /** One read-only snapshot of the whole database. */
+  snapshot<T>(work: (em: EntityManager) => Promise<T>): Promise<T>;
+  /**
+   * READ COMMITTED in two round trips: BEGIN with `load`, then the statements that `decide` makes
+   * of their rows with COMMIT. Nobody waits for anything but PostgreSQL in between.
+   */
+  twoTrips<T>(
+    load: readonly Statement[],
+    decide: (rows: readonly unknown[][][]) => Writes<T>,
+  ): Promise<T>;
+}
+
+/** Thrown when PostgreSQL answered COMMIT with a rollback although no statement had failed. */
+class RolledBackError extends Error {
+  override readonly name = "RolledBackError";
+}
+
+/** Makes the unit of work on an open database. */
+export function createUnitOfWork(database: Database): UnitOfWork {
+  const { orm, commitPool } = database;
+  return {
+    transaction: (work) => orm.em.fork().transactional((em) => work(em as EntityManager)),
+    snapshot: (work) =>
+      orm.em.fork().transactional((em) => work(em as EntityManager), {
+        isolationLevel: IsolationLevel.REPEATABLE_READ,
+        readOnly: true,
+      }),
+    async twoTrips(load, decide) {
+      const client = await commitPool.connect();
+      let broken: Error | undefined;
+      try {
+        const rows = await send(client, [{ text: "begin" }, ...load.map(toQuery)]);
+        const writes = decide(rows.slice(1).map((result) => result.rows as unknown[][]));
+        if (writes.statements.length === 0) {
+          await client.query("rollback");
+          return writes.result;
+        }
+        const done = await send(client, [...writes.statements.map(toQuery), { text: "commit" }]);
+        if (done.at(-1)?.command !== "COMMIT") throw new RolledBackError("COMMIT rolled back");
+        return writes.result;
+      } catch (error) {
+        if (isConnectionError(error)) broken = error as Error;
+        else await client.query("rollback").catch((cause: Error) => (broken = cause));
+        throw error;
+      } finally {
+        client.release(broken);
+      }
+    },
+  };
+}
+
+function toQuery(statement: Statement) {
+  return {
+    name: statement.name,
+    text: statement.text,
+    values: statement.values as unknown[],
+    rowMode: "array" as const,
+  };
+}
+
+/** Sends all at once, waits for all, and throws the first statement's error. */
+async function send(
+  client: PoolClient,
+  queries: readonly { text: string }[],
+): Promise<QueryArrayResult[]> {
+  const settled = await Promise.allSettled(
+    queries.map((query) => client.query(query) as unknown as Promise<QueryArrayResult>),
+  );
+  return settled.map((one) => {
+    if (one.status === "rejected") throw one.reason;
+    return one.value;
+  });
+}

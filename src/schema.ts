@@ -1,0 +1,14 @@
+import { AccountEntity } from "./accounts/account.entity.ts";
+import { PaymentEventEntity } from "./events/payment-event.entity.ts";
+import { EntryEntity } from "./ledger/entry.entity.ts";
+import { IdempotencyKeyEntity } from "./payments/idempotency-key.entity.ts";
+import { PaymentEntity } from "./payments/payment.entity.ts";
+
+/** Every table that MikroORM knows. */
+export const entities = [
+  AccountEntity,
+  PaymentEntity,
+  EntryEntity,
+  IdempotencyKeyEntity,
+  PaymentEventEntity,
+];
