@@ -3,7 +3,7 @@ import type { House } from "./support/house-rules.ts";
 /** Decisions without I/O: of this, all else in an own folder may make use. */
 const PURE = ["src/payments/payment.ts", "src/accounts/account.ts", "src/ledger/posting.ts"];
 
-const MODEL = ["pure", "entity"];
+const MODEL = ["pure", "entity", "command"];
 const BELOW_USE_CASES = ["ledger", "events", ...MODEL, "platform", "kernel"];
 const BELOW_APP = ["*.rpc", "wire", "use case", ...BELOW_USE_CASES];
 
@@ -17,8 +17,16 @@ export const HOUSE: House = {
   layers: [
     { name: "kernel", files: ["src/kernel/**"], mayImport: [] },
     { name: "platform", files: ["src/platform/**"], mayImport: ["kernel"] },
-    { name: "pure", files: PURE, mayImport: ["kernel"], noPackages: true },
+    {
+      name: "pure",
+      files: PURE,
+      mayImport: ["kernel"],
+      mayImportTypesOf: ["entity", "command"],
+      noPackages: true,
+    },
     { name: "entity", files: ["src/*/*.entity.ts"], mayImport: ["pure", "platform", "kernel"] },
+    // What a use case hands to the ledger.
+    { name: "command", files: ["src/*/*-command.ts"], mayImport: [...MODEL, "kernel"] },
     { name: "schema", files: ["src/schema.ts"], mayImport: ["entity"] },
     // What goes over the wire. The ledger is handed the events' encoding by app.ts.
     {

@@ -67,6 +67,12 @@ describe("The table goes red", () => {
       `import "../platform/x.ts";`,
       /layers: pure/,
     ],
+    [
+      "a pure file runs an entity",
+      "src/ledger/posting.ts",
+      `import { E } from "./e.entity.ts";`,
+      /pure/,
+    ],
     ["a pure file fetches", "src/accounts/account.ts", `const a = fetch("x");`, /roll no dice/],
     ["MikroORM is in rpc/", "src/rpc/a.ts", `import "@mikro-orm/core";`, /libraries: @mikro-orm/],
     ["Connect is in a use case", "src/payments/a.ts", `import "@connectrpc/connect";`, /libraries/],
@@ -103,6 +109,9 @@ describe("The table goes red", () => {
     ).toEqual([]);
     expect(breaches("src/platform/unit-of-work.ts", "em.transactional(f);")).toEqual([]);
     expect(breaches("src/ledger/a.ts", `import "./posting.ts"; account.heldMinor = 1n;`)).toEqual(
+      [],
+    );
+    expect(breaches("src/ledger/posting.ts", `import type { E } from "./e.entity.ts";`)).toEqual(
       [],
     );
     expect(breaches("src/payments/a.rpc.ts", `import "../../gen/a_pb.ts";`)).toEqual([]);

@@ -7,6 +7,8 @@ export interface Layer {
   readonly name: string;
   readonly files: readonly string[];
   readonly mayImport: readonly string[];
+  /** Parts of which it may take types alone, by `import type`. */
+  readonly mayImportTypesOf?: readonly string[];
   /** Neither packages nor `node:` modules. */
   readonly noPackages?: boolean;
 }
@@ -77,7 +79,7 @@ function checkImports(house: House, file: SourceFile, report: Report): void {
   const inSource = file.path.startsWith("src/");
   const from = house.layers.find((layer) => isIn(file.path, layer.files));
   if (inSource && !from) report(1, "layers: in no layer; give it a row in the table");
-  for (const { line, from: specifier, kind } of file.imports) {
+  for (const { line, from: specifier, kind, typeOnly } of file.imports) {
     if (kind === "re-export" && !file.path.startsWith("sdk/")) {
       report(line, `no barrel files: import "${specifier}" where it is used`);
     }
@@ -94,7 +96,9 @@ function checkImports(house: House, file: SourceFile, report: Report): void {
       report(line, `imported by few: ${target} is for ${only.join(", ")}`);
     }
     const to = house.layers.find((layer) => isIn(target, layer.files));
-    if (!from || to === from || (to && from.mayImport.includes(to.name))) continue;
+    if (!from || to === from) continue;
+    if (to && from.mayImport.includes(to.name)) continue;
+    if (to && typeOnly && from.mayImportTypesOf?.includes(to.name)) continue;
     report(line, `layers: ${from.name} may not import ${target} (${to?.name ?? "no layer"})`);
   }
 }

@@ -9,6 +9,8 @@ export interface ImportOf {
   /** As written: a package, `node:` module or relative path. */
   readonly from: string;
   readonly kind: "import" | "re-export";
+  /** True if nothing of it is left at run time. */
+  readonly typeOnly: boolean;
 }
 
 /** A name that a file exports, and whether a doc comment stands right before it. */
@@ -48,24 +50,31 @@ export function parseSource(path: string, text: string): SourceFile {
         start < offset,
     );
   const imports: ImportOf[] = [
-    ...module.staticImports.map(({ start, moduleRequest }) => ({
+    ...module.staticImports.map(({ start, moduleRequest, entries }) => ({
       line: lineAt(start),
       from: moduleRequest.value,
       kind: "import" as const,
+      typeOnly: entries.length > 0 && entries.every(({ isType }) => isType),
     })),
     ...module.staticExports.flatMap(({ start, entries }) =>
-      entries
-        .slice(0, 1)
-        .flatMap(({ moduleRequest }) =>
-          moduleRequest
-            ? [{ line: lineAt(start), from: moduleRequest.value, kind: "re-export" as const }]
-            : [],
-        ),
+      entries.slice(0, 1).flatMap(({ moduleRequest }) =>
+        moduleRequest
+          ? [
+              {
+                line: lineAt(start),
+                from: moduleRequest.value,
+                kind: "re-export" as const,
+                typeOnly: false,
+              },
+            ]
+          : [],
+      ),
     ),
     ...module.dynamicImports.map(({ start, moduleRequest }) => ({
       line: lineAt(start),
       from: text.slice(moduleRequest.start + 1, moduleRequest.end - 1),
       kind: "import" as const,
+      typeOnly: false,
     })),
   ];
   return {
