@@ -128,6 +128,13 @@ export const HOUSE: House = {
       members: ["*.skip", "*.only", "*.todo", "*.skipIf", "*.runIf", "vi.mock", "vi.doMock"],
     },
   ],
+  notAwaited: [
+    {
+      rule: "nobody awaits Redis or Kafka inside a transaction",
+      inCallsOf: ["transaction", "snapshot", "transactional", "twoTrips"],
+      awaited: /\b\w*(redis|kafka|publish|producer|consumer|lock\.)\w*/i,
+    },
+  ],
   maxLines: { "src/main.ts": 40, "**/*.ts": 250 },
   badNames: /^((.+-)?(utils?|helpers?)|commons?|misc)$/i,
 };

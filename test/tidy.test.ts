@@ -90,6 +90,12 @@ describe("The table goes red", () => {
     ["new Date() is read", "src/rpc/a.ts", "const f = () => new Date();", /only clock/],
     ["a transaction is opened", "src/ledger/a.ts", "em.transactional(f);", /opens transactions/],
     ["BEGIN is sent", "src/ledger/a.ts", `client.query("begin isolation level x");`, /opens/],
+    [
+      "Kafka is awaited in a transaction",
+      "src/events/a.ts",
+      "await unitOfWork.transaction(async (em) => {\n  await publisher.publish(em);\n});",
+      /^2: nobody awaits/,
+    ],
     ["a balance is assigned", "src/payments/a.ts", "account.postedMinor -= 1n;", /balance/],
     ["SQL writes one", "src/app.ts", "`update account a set held_minor = ${b}`;", /balance/],
     ["a module has a let", "src/rpc/a.ts", "export let a = 1;", /module-level state/],
@@ -108,6 +114,9 @@ describe("The table goes red", () => {
       breaches("src/rpc/a.ts", "const at = new Date(5); const m = new Map([[1, 2]]);"),
     ).toEqual([]);
     expect(breaches("src/platform/unit-of-work.ts", "em.transactional(f);")).toEqual([]);
+    expect(
+      breaches("src/events/a.ts", "await publisher.publish(rows); await u.transaction(f);"),
+    ).toEqual([]);
     expect(breaches("src/ledger/a.ts", `import "./posting.ts"; account.heldMinor = 1n;`)).toEqual(
       [],
     );

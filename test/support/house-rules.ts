@@ -30,6 +30,14 @@ export interface Confined {
   readonly text?: RegExp;
 }
 
+/** What may not be awaited in the functions that are handed to some methods. */
+export interface NotAwaited {
+  readonly rule: string;
+  readonly inCallsOf: readonly string[];
+  /** Looked for in the awaited expression's text. */
+  readonly awaited: RegExp;
+}
+
 /** The rules of the house as one table; `test/house.ts` fills it in. */
 export interface House {
   /** A file belongs to the first layer that lists it; a layer may import itself. */
@@ -39,6 +47,7 @@ export interface House {
   /** Packages (`@scope/*` for a scope, `gen/` for generated code) and the files they may be in. */
   readonly libraries: Readonly<Record<string, readonly string[]>>;
   readonly confined: readonly Confined[];
+  readonly notAwaited: readonly NotAwaited[];
   readonly maxLines: Readonly<Record<string, number>>;
   readonly badNames: RegExp;
 }
@@ -61,6 +70,7 @@ export function breachesOf(house: House, file: SourceFile): Breach[] {
   checkImports(house, file, report);
   checkState(file, report);
   for (const confined of house.confined) checkConfined(confined, file, report);
+  for (const notAwaited of house.notAwaited) checkAwaits(notAwaited, file, report);
   return found.toSorted((a, b) => a.line - b.line);
 }
 
@@ -186,5 +196,24 @@ function checkConfined(confined: Confined, file: SourceFile, report: Report): vo
     },
     TemplateLiteral: ({ quasis, start }) =>
       string(start, quasis.map((quasi) => quasi.value.raw).join("?")),
+  });
+}
+
+function checkAwaits(notAwaited: NotAwaited, file: SourceFile, report: Report): void {
+  const { rule, inCallsOf, awaited } = notAwaited;
+  let depth = 0;
+  const isOne = (callee: Expression) =>
+    callee.type === "MemberExpression" && inCallsOf.includes(nameOf(callee.property));
+  file.visit({
+    CallExpression({ callee }) {
+      if (isOne(callee)) depth += 1;
+    },
+    "CallExpression:exit"({ callee }) {
+      if (isOne(callee)) depth -= 1;
+    },
+    AwaitExpression({ argument, start }) {
+      const [hit] = awaited.exec(file.text.slice(argument.start, argument.end)) ?? [];
+      if (depth > 0 && hit) report(file.lineAt(start), `${rule} (here: ${hit})`);
+    },
   });
 }

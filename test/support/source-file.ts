@@ -24,6 +24,7 @@ export interface ExportOf {
 export interface SourceFile {
   /** Relative to the root, with slashes: `src/kernel/money.ts`. */
   readonly path: string;
+  readonly text: string;
   readonly lineCount: number;
   readonly imports: readonly ImportOf[];
   readonly exports: readonly ExportOf[];
@@ -79,6 +80,7 @@ export function parseSource(path: string, text: string): SourceFile {
   ];
   return {
     path,
+    text,
     lineCount: text.split("\n").length - (text.endsWith("\n") ? 1 : 0),
     imports,
     exports: exportsOf(program.body, lineAt, documentedAt),
