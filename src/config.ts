@@ -1,0 +1,194 @@
+import { readFileSync } from "node:fs";
+import {
+  type SettingParser,
+  apiKey,
+  host,
+  oneOf,
+  origins,
+  path,
+  postgresUrl,
+  readableFile,
+  someOf,
+  wholeNumber,
+} from "./platform/setting-parsers.ts";
+import { StartupError } from "./platform/startup-error.ts";
+
+/** One setting: an environment variable. */
+export interface Setting<T> {
+  /** What it is good for, in a sentence or two, for the README. */
+  readonly description: string;
+  /** As it would be written in the environment; absent: there is none, and unset is undefined. */
+  readonly default?: string;
+  readonly parse: SettingParser<T>;
+  /** Never shown, and also read from the file that `NAME_FILE` names. */
+  readonly secret?: true;
+}
+
+/** Every setting of the service. An empty variable counts as an unset one. */
+export const SETTINGS = {
+  PORT: {
+    description: "Port of the API; 0 takes a free one.",
+    default: "8080",
+    parse: wholeNumber(0, 65_535),
+  },
+  HOST: {
+    description: "Address to listen on. One that others can reach needs TLS.",
+    default: "127.0.0.1",
+    parse: host,
+  },
+  ADMIN_PORT: {
+    description: "Port of /livez, /readyz and /metrics; 0 takes a free one.",
+    default: "9090",
+    parse: wholeNumber(0, 65_535),
+  },
+  DATABASE_URL: {
+    description: "PostgreSQL 15 or newer to use. Unset: an embedded one in DATA_DIR.",
+    parse: postgresUrl,
+    secret: true,
+  },
+  DATA_DIR: {
+    description: "Directory of the embedded PostgreSQL and of the generated admin key.",
+    default: ".data",
+    parse: path,
+  },
+  LOG_LEVEL: {
+    description: "Least level that is logged: trace, debug, info, warn, error, fatal or silent.",
+    default: "info",
+    parse: oneOf("trace", "debug", "info", "warn", "error", "fatal", "silent"),
+  },
+  ADMIN_API_KEY: {
+    description: "Key of the administrator. Needed with DATABASE_URL, otherwise generated.",
+    parse: apiKey,
+    secret: true,
+  },
+  CORS_ORIGINS: {
+    description: "Origins whose web pages may call the API, separated by commas. Unset: none.",
+    default: "",
+    parse: origins,
+  },
+  TLS_CERT_FILE: {
+    description: "PEM file of the certificate chain. Set with TLS_KEY_FILE, it turns on TLS.",
+    parse: readableFile,
+  },
+  TLS_KEY_FILE: {
+    description: "PEM file of the certificate's private key.",
+    parse: readableFile,
+  },
+  ROLES: {
+    description: "What this instance does, separated by commas.",
+    default: "payments,accounts,relay,notifier,scheduler",
+    parse: someOf("payments", "accounts", "relay", "notifier", "scheduler"),
+  },
+  MIGRATE: {
+    description:
+      "auto: migrate at start, for a single instance; manual: refuse to start on an unmigrated " +
+      "database. The embedded one is always migrated.",
+    default: "manual",
+    parse: oneOf("auto", "manual"),
+  },
+  DATABASE_POOL_SIZE: {
+    description: "Most connections to PostgreSQL for reads and account changes.",
+    default: "10",
+    parse: wholeNumber(1, 1_000),
+  },
+  COMMIT_MAX_BATCH: {
+    description: "Most payments in one database transaction.",
+    default: "256",
+    parse: wholeNumber(1, 10_000),
+  },
+  COMMIT_MAX_QUEUE: {
+    description: "Most payments that wait for a transaction; more are refused as OVERLOADED.",
+    default: "10000",
+    parse: wholeNumber(1, 1_000_000),
+  },
+  SHUTDOWN_GRACE_MS: {
+    description: "How long a stop waits for running calls, in milliseconds.",
+    default: "10000",
+    parse: wholeNumber(0, 600_000),
+  },
+} satisfies Record<string, Setting<unknown>>;
+
+type SettingName = keyof typeof SETTINGS;
+type Parsed<S> = S extends { parse: SettingParser<infer T>; default: string }
+  ? T
+  : S extends { parse: SettingParser<infer T> }
+    ? T | undefined
+    : never;
+
+/** The settings' values, by their names. */
+export type Config = { readonly [Name in SettingName]: Parsed<(typeof SETTINGS)[Name]> };
+
+/** The environment of this process. */
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/**
+ * Reads and checks every setting. `serving` adds what only a server needs, such as a key for the
+ * administrator. Throws a StartupError with one line for each wrong setting, all at once.
+ */
+export function readConfig(
+  options: { serving: boolean },
+  environment: Environment = process.env,
+): Config {
+  const errors: string[] = [];
+  const values = Object.entries(SETTINGS).map(([name, setting]) => {
+    try {
+      return [name, readSetting(name, setting, environment)];
+    } catch (error) {
+      errors.push(`${name} ${error instanceof Error ? error.message : String(error)}`);
+      return [name, undefined];
+    }
+  });
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- just made from the table
+  const config = Object.freeze(Object.fromEntries(values)) as Config;
+  if (errors.length === 0) errors.push(...conflictsIn(config, options.serving));
+  if (errors.length > 0) throw new StartupError("settings", errors.join("\n"));
+  return config;
+}
+
+function readSetting(name: string, setting: Setting<unknown>, environment: Environment): unknown {
+  const given = environment[name] === "" ? undefined : environment[name];
+  const text = given ?? setting.default;
+  const file = setting.secret ? environment[`${name}_FILE`] : undefined;
+  if (file !== undefined && file !== "") {
+    if (given !== undefined) throw new Error(`and ${name}_FILE are both set: leave one out`);
+    return setting.parse(readSecretFile(name, file));
+  }
+  if (text === undefined) return undefined;
+  try {
+    return setting.parse(text);
+  } catch (error) {
+    if (setting.secret || !(error instanceof Error)) throw error;
+    throw new Error(`${error.message}, not ${JSON.stringify(text)}`, { cause: error });
+  }
+}
+
+function readSecretFile(name: string, file: string): string {
+  try {
+    return readFileSync(file, "utf8").trim();
+  } catch (cause) {
+    throw new Error(`can't be read from ${name}_FILE ${JSON.stringify(file)}`, { cause });
+  }
+}
+
+/** What is wrong only in combination. */
+function conflictsIn(config: Config, serving: boolean): string[] {
+  const errors: string[] = [];
+  if ((config.TLS_CERT_FILE === undefined) !== (config.TLS_KEY_FILE === undefined)) {
+    errors.push("TLS_CERT_FILE and TLS_KEY_FILE must be set together");
+  }
+  if (!serving) return errors;
+  if (config.PORT === config.ADMIN_PORT && config.PORT !== 0) {
+    errors.push(`ADMIN_PORT must differ from PORT, both are ${config.PORT}`);
+  }
+  if (!isLoopback(config.HOST) && config.TLS_CERT_FILE === undefined) {
+    errors.push(`HOST ${config.HOST} can be reached by others: set TLS_CERT_FILE, TLS_KEY_FILE`);
+  }
+  if (config.DATABASE_URL !== undefined && config.ADMIN_API_KEY === undefined) {
+    errors.push("ADMIN_API_KEY must be set with DATABASE_URL");
+  }
+  return errors;
+}
+
+function isLoopback(host: string): boolean {
+  return host === "localhost" || host === "::1" || /^127(\.\d+){3}$/.test(host);
+}

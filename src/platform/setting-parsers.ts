@@ -1,0 +1,85 @@
+import { accessSync, constants } from "node:fs";
+import { isIP } from "node:net";
+
+/**
+ * Reads the text of a setting that isn't empty; throws an Error whose message completes
+ * "NAME …", for example "must be a whole number".
+ */
+export type SettingParser<T> = (text: string) => T;
+
+/** A whole number within bounds, both included. */
+export function wholeNumber(least: number, most: number): SettingParser<number> {
+  return (text) => {
+    const value = Number(text);
+    if (/^\d{1,15}$/.test(text) && value >= least && value <= most) return value;
+    throw new Error(`must be a whole number from ${least} to ${most}`);
+  };
+}
+
+/** One of the words. */
+export function oneOf<const T extends string>(...words: T[]): SettingParser<T> {
+  return (text) => {
+    const word = words.find((word) => word === text);
+    if (word !== undefined) return word;
+    throw new Error(`must be one of ${words.join(", ")}`);
+  };
+}
+
+/** Some of the words, separated by commas; each once, in the order of the words. */
+export function someOf<const T extends string>(...words: T[]): SettingParser<readonly T[]> {
+  const parseWord = oneOf(...words);
+  return (text) => {
+    const given = new Set(splitList(text).map((word) => parseWord(word)));
+    return words.filter((word) => given.has(word));
+  };
+}
+
+/** Web origins, such as `https://app.example.com`, separated by commas. */
+export function origins(text: string): readonly string[] {
+  return splitList(text).map((origin) => {
+    if (URL.canParse(origin) && new URL(origin).origin === origin) return origin;
+    throw new Error("must be origins such as https://app.example.com, separated by commas");
+  });
+}
+
+/** An address or a host name to listen on. */
+export function host(text: string): string {
+  if (isIP(text) !== 0 || /^[a-z\d]([a-z\d.-]*[a-z\d])?$/i.test(text)) return text;
+  throw new Error("must be an address or a host name, such as 127.0.0.1 or ::1");
+}
+
+/** The URL of a PostgreSQL database. */
+export function postgresUrl(text: string): string {
+  const url = URL.parse(text);
+  const isPostgres = url?.protocol === "postgres:" || url?.protocol === "postgresql:";
+  if (isPostgres && url.hostname !== "" && url.pathname.length > 1) return text;
+  throw new Error("must look like postgresql://user:password@host:5432/database");
+}
+
+/** A key that is long enough not to be guessed and that fits into an HTTP header. */
+export function apiKey(text: string): string {
+  if (/^[!-~]{32,256}$/.test(text)) return text;
+  throw new Error("must be 32 to 256 printable ASCII characters without spaces");
+}
+
+/** The path of a file that can be read. */
+export function readableFile(text: string): string {
+  try {
+    accessSync(text, constants.R_OK);
+    return text;
+  } catch {
+    throw new Error("must be the path of a file that can be read");
+  }
+}
+
+/** A path. */
+export function path(text: string): string {
+  return text;
+}
+
+function splitList(text: string): string[] {
+  return text
+    .split(",")
+    .map((part) => part.trim())
+    .filter((part) => part !== "");
+}

@@ -1,0 +1,92 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { type Environment, SETTINGS, readConfig } from "../../src/config.ts";
+
+const KEY = "k".repeat(32);
+
+/** The lines that a wrong environment is refused with. */
+function complaints(environment: Environment, serving = true): string[] {
+  try {
+    readConfig({ serving }, environment);
+  } catch (error) {
+    return error instanceof Error ? error.message.split("\n") : [];
+  }
+  return [];
+}
+
+test("an empty environment gives the defaults, frozen", () => {
+  const config = readConfig({ serving: true }, { PORT: "", DATABASE_URL: "" });
+  expect(config).toMatchObject({ PORT: 8080, HOST: "127.0.0.1", ADMIN_PORT: 9090 });
+  expect(config.DATABASE_URL).toBeUndefined();
+  expect(config.CORS_ORIGINS).toEqual([]);
+  expect(Object.isFrozen(config)).toBe(true);
+});
+
+test("every setting is described, and every default passes its own check", () => {
+  for (const [name, setting] of Object.entries(SETTINGS)) {
+    expect(name).toMatch(/^[A-Z][A-Z_]+$/);
+    expect(setting.description).toMatch(/\.$/);
+    if ("default" in setting) expect(() => setting.parse(setting.default)).not.toThrow();
+  }
+});
+
+test("all wrong settings are named at once, each with what it must be and what it is", () => {
+  expect(
+    complaints({ PORT: "80a", LOG_LEVEL: "loud", TLS_CERT_FILE: "/no/such", ROLES: "payments,x" }),
+  ).toEqual([
+    'PORT must be a whole number from 0 to 65535, not "80a"',
+    'LOG_LEVEL must be one of trace, debug, info, warn, error, fatal, silent, not "loud"',
+    'TLS_CERT_FILE must be the path of a file that can be read, not "/no/such"',
+    'ROLES must be one of payments, accounts, relay, notifier, scheduler, not "payments,x"',
+  ]);
+});
+
+test.each([
+  ["PORT", "-1"],
+  ["PORT", "65536"],
+  ["PORT", "8080.5"],
+  ["PORT", " 8080"],
+  ["HOST", "http://localhost"],
+  ["CORS_ORIGINS", "*"],
+  ["CORS_ORIGINS", "https://a.example/"],
+  ["DATABASE_URL", "mysql://u:p@h/d"],
+  ["DATABASE_URL", "postgresql://u:p@h"],
+  ["ADMIN_API_KEY", "short"],
+  ["ADMIN_API_KEY", `${KEY} `],
+])("%s=%s is refused", (name, value) => {
+  expect(complaints({ [name]: value })).toEqual([expect.stringMatching(`^${name} must`)]);
+});
+
+test("a secret's value is never in a complaint", () => {
+  const lines = complaints({ DATABASE_URL: "hunter2", ADMIN_API_KEY: "hunter2" });
+  expect(lines).toHaveLength(2);
+  expect(lines.join()).not.toContain("hunter2");
+});
+
+test("a secret is read from the file that NAME_FILE names, without its line end", () => {
+  const directory = mkdtempSync(join(tmpdir(), "instant-payment-config-"));
+  const file = join(directory, "key");
+  writeFileSync(file, `${KEY}\n`);
+  expect(readConfig({ serving: true }, { ADMIN_API_KEY_FILE: file }).ADMIN_API_KEY).toBe(KEY);
+  expect(complaints({ ADMIN_API_KEY_FILE: file, ADMIN_API_KEY: KEY })).toEqual([
+    "ADMIN_API_KEY and ADMIN_API_KEY_FILE are both set: leave one out",
+  ]);
+  rmSync(directory, { recursive: true });
+  expect(complaints({ ADMIN_API_KEY_FILE: file })).toEqual([
+    `ADMIN_API_KEY can't be read from ADMIN_API_KEY_FILE "${file}"`,
+  ]);
+});
+
+test("a server of others' reach needs TLS, one on their database an admin key", () => {
+  expect(complaints({ HOST: "0.0.0.0", DATABASE_URL: "postgresql://u:p@h/d" })).toEqual([
+    "HOST 0.0.0.0 can be reached by others: set TLS_CERT_FILE, TLS_KEY_FILE",
+    "ADMIN_API_KEY must be set with DATABASE_URL",
+  ]);
+  expect(complaints({ DATABASE_URL: "postgresql://u:p@h/d" }, false)).toEqual([]);
+  expect(complaints({ HOST: "127.0.0.2" })).toEqual([]);
+  expect(complaints({ ADMIN_PORT: "8080" })).toEqual([
+    "ADMIN_PORT must differ from PORT, both are 8080",
+  ]);
+});
