@@ -1,0 +1,38 @@
+import type { Server } from "node:net";
+import { StartupError } from "./startup-error.ts";
+
+/** Where to listen, and the setting that chose the port, to be named if that fails. */
+export interface ListenOptions {
+  readonly host: string;
+  /** 0 takes a free one. */
+  readonly port: number;
+  readonly setting: string;
+}
+
+/** Listens and returns the port. Throws StartupError if it's taken or can't be had. */
+export async function listen(server: Server, options: ListenOptions): Promise<number> {
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(options.port, options.host, () => {
+      server.off("error", reject);
+      resolve();
+    });
+  }).catch((error: unknown) => {
+    throw listenError(error, options);
+  });
+  const address = server.address();
+  if (address === null || typeof address === "string") throw new Error("no port was given");
+  return address.port;
+}
+
+/** What failed listening is told as; errors of another kind come back as they are. */
+export function listenError(error: unknown, { host, port, setting }: ListenOptions): unknown {
+  const code = error instanceof Error && "code" in error ? error.code : undefined;
+  const reason = {
+    EADDRINUSE: `port ${port} on ${host} is taken: free it or set ${setting}`,
+    EACCES: `port ${port} needs privileges: set ${setting} to one above 1023`,
+    EADDRNOTAVAIL: `${host} is no address of this machine: set HOST`,
+    ENOTFOUND: `${host} is unknown: set HOST`,
+  }[String(code)];
+  return reason === undefined ? error : new StartupError("unavailable", reason, { cause: error });
+}
