@@ -1,0 +1,76 @@
+import { timestampDate } from "@bufbuild/protobuf/wkt";
+import type { HandlerContext, ServiceImpl } from "@connectrpc/connect";
+import type {
+  CreatePaymentRequest,
+  PaymentService,
+} from "../../gen/instantpayment/v1/payment_service_pb.ts";
+import { PaymentStatus as WireStatus } from "../../gen/instantpayment/v1/payment_pb.ts";
+import type { Call } from "../kernel/call.ts";
+import { isAdmin } from "../kernel/principal.ts";
+import type { CreatePayment, CreatePaymentUseCase } from "./create-payment.ts";
+import type { FindPayment } from "./find-payment.ts";
+import { toPaymentMessage } from "./payment.message.ts";
+import type { PaymentStatus } from "./payment.ts";
+
+/** What PaymentService is made of. */
+export interface PaymentRpcDeps {
+  /** Who calls, and until when it waits. */
+  readonly callOf: (context: HandlerContext) => Call;
+  readonly createPayment: CreatePaymentUseCase;
+  readonly findPayment: FindPayment;
+}
+
+/** `instantpayment.v1.PaymentService` on the use cases; requests have been validated before. */
+export function createPaymentRpc(deps: PaymentRpcDeps): ServiceImpl<typeof PaymentService> {
+  return {
+    async createPayment(request, context) {
+      const call = deps.callOf(context);
+      const { payment, replayed } = await deps.createPayment(call, toCreatePayment(request));
+      const asCreditor = isAdmin(call.principal);
+      return { payment: toPaymentMessage({ payment, asDebtor: true, asCreditor }), replayed };
+    },
+
+    async getPayment(request, context) {
+      const id = request.paymentId.toLowerCase();
+      const seen = await deps.findPayment.get(deps.callOf(context), id);
+      return { payment: toPaymentMessage(seen) };
+    },
+
+    async listPayments(request, context) {
+      const page = await deps.findPayment.list(deps.callOf(context), {
+        accountId: request.accountId.toLowerCase() || undefined,
+        status: STATUS_BY_WIRE[request.status],
+        startTime: request.startTime && timestampDate(request.startTime),
+        endTime: request.endTime && timestampDate(request.endTime),
+        pageSize: request.pageSize,
+        pageToken: request.pageToken,
+      });
+      return {
+        payments: page.payments.map(toPaymentMessage),
+        nextPageToken: page.nextPageToken,
+      };
+    },
+  };
+}
+
+const STATUS_BY_WIRE: Record<number, PaymentStatus> = {
+  [WireStatus.SETTLED]: "SETTLED",
+  [WireStatus.REJECTED]: "REJECTED",
+};
+
+function toCreatePayment(request: CreatePaymentRequest): CreatePayment {
+  return {
+    idempotencyKey: request.idempotencyKey,
+    validateOnly: request.validateOnly,
+    request: {
+      debtorAccountId: request.debtorAccountId.toLowerCase(),
+      creditorAccountId: request.creditorAccountId.toLowerCase(),
+      currencyCode: request.amount?.currencyCode ?? "",
+      amountMinor: request.amount?.amountMinor ?? 0n,
+      endToEndId: request.endToEndId,
+      remittanceInformation: request.remittanceInformation,
+      metadata: request.metadata,
+      expireTime: request.expireTime ? timestampDate(request.expireTime) : null,
+    },
+  };
+}

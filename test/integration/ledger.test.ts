@@ -1,0 +1,48 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { callAs, createMigratedDatabase, openLedger, type TestLedger } from "../support/ledger.ts";
+import type { TestDatabase } from "../support/postgres.ts";
+
+let database: TestDatabase;
+let ledger: TestLedger;
+
+beforeAll(async () => {
+  database = await createMigratedDatabase();
+  ledger = await openLedger(database.url);
+});
+
+afterAll(async () => {
+  expect((await ledger.verify()).findings).toEqual([]);
+  await ledger.close();
+  await database.drop();
+});
+
+describe("a payment", () => {
+  it("moves the amount and tells both balances", async () => {
+    const alice = await ledger.openFunded(10_000n);
+    const bob = await ledger.open({ ownerId: "bob" });
+    const { payment, replayed } = await ledger.pay({
+      debtorAccountId: alice.id,
+      creditorAccountId: bob.id,
+      amountMinor: 2_500n,
+    });
+    expect(replayed).toBe(false);
+    expect(payment).toMatchObject({
+      status: "SETTLED",
+      debtorBalanceAfterMinor: 7_500n,
+      creditorBalanceAfterMinor: 2_500n,
+    });
+    expect(await ledger.account(bob.id)).toMatchObject({ postedMinor: 2_500n, entrySequence: 1 });
+  });
+});
+
+describe("whose account it is", () => {
+  it("lets only the owner and an administrator pay from an account", async () => {
+    const alice = await ledger.openFunded(10_000n);
+    const bob = await ledger.open({ ownerId: "bob" });
+    const payment = { debtorAccountId: alice.id, creditorAccountId: bob.id, amountMinor: 1n };
+    await expect(ledger.pay(payment, callAs("bob"))).rejects.toMatchObject({
+      reason: "ACCOUNT_NOT_FOUND",
+    });
+    expect((await ledger.pay(payment, callAs("alice"))).payment.status).toBe("SETTLED");
+  });
+});

@@ -1,0 +1,143 @@
+import { randomUUID } from "node:crypto";
+import { AccountEntity, type AccountRow } from "../../src/accounts/account.entity.ts";
+import { createOpenAccount } from "../../src/accounts/open-account.ts";
+import type { Call } from "../../src/kernel/call.ts";
+import { createDatabaseClock, systemClock } from "../../src/kernel/clock.ts";
+import type { Principal, Scope } from "../../src/kernel/principal.ts";
+import type { Guards } from "../../src/ledger/batch-sql.ts";
+import { createCommitBatch } from "../../src/ledger/commit-batch.ts";
+import { createGroupCommit } from "../../src/ledger/group-commit.ts";
+import { createVerifyLedger } from "../../src/ledger/verify.ts";
+import { createCreatePayment } from "../../src/payments/create-payment.ts";
+import { encodePaymentEvent } from "../../src/payments/payment.event.ts";
+import type { PaymentRequest } from "../../src/payments/payment-command.ts";
+import { migrate, openDatabase } from "../../src/platform/database.ts";
+import { createUnitOfWork } from "../../src/platform/unit-of-work.ts";
+import { ensurePartitions } from "../../src/scheduler/partitions.ts";
+import { entities } from "../../src/schema.ts";
+import { createTestDatabase, type TestDatabase } from "./postgres.ts";
+
+/** A migrated database of a test's own. */
+export function createMigratedDatabase(): Promise<TestDatabase> {
+  return createTestDatabase({
+    name: "migrated",
+    async prepare(url) {
+      const database = await openDatabase({ url, entities, poolSize: 2, commitPoolSize: 2 });
+      await migrate(database);
+      await ensurePartitions(database);
+      await database.close();
+    },
+  });
+}
+
+/** What a ledger under test is to differ in. */
+export interface TestLedgerOptions {
+  readonly guards?: Guards;
+  readonly lanes?: number;
+  readonly maxBatch?: number;
+  readonly maxQueue?: number;
+}
+
+/** The ledger and its use cases on a database, as one process has them. */
+export type TestLedger = Awaited<ReturnType<typeof openLedger>>;
+
+/** Opens the ledger on a migrated database. */
+export async function openLedger(url: string, options: TestLedgerOptions = {}) {
+  const lanes = options.lanes ?? 1;
+  const database = await openDatabase({ url, entities, poolSize: 5, commitPoolSize: lanes });
+  const { orm } = database;
+  const unitOfWork = createUnitOfWork(database);
+  const databaseClock = createDatabaseClock(systemClock);
+  const commit = createCommitBatch({
+    orm,
+    unitOfWork,
+    databaseClock,
+    encodeEvent: encodePaymentEvent,
+    ...(options.guards && { guards: options.guards }),
+  });
+  const ledger = createGroupCommit({
+    commit,
+    clock: systemClock,
+    maxBatch: options.maxBatch ?? 500,
+    maxQueue: options.maxQueue ?? 10_000,
+    lanes,
+  });
+  const createPayment = createCreatePayment({ orm, ledger, databaseClock });
+  const openAccount = createOpenAccount({ orm, databaseClock });
+  const verify = createVerifyLedger({ unitOfWork });
+
+  async function open(settings: Partial<AccountRow> = {}): Promise<AccountRow> {
+    return openAccount(callAs("admin"), {
+      accountId: undefined,
+      ownerId: settings.ownerId ?? "alice",
+      currencyCode: settings.currencyCode ?? "EUR",
+      overdraftMode: settings.overdraftMode ?? "NONE",
+      overdraftLimitMinor: settings.overdraftLimitMinor ?? 0n,
+      metadata: {},
+    });
+  }
+
+  function pay(request: TestPayment, call: Call = callAs("admin")) {
+    const { idempotencyKey, ...rest } = request;
+    return createPayment(call, {
+      idempotencyKey: idempotencyKey ?? randomUUID(),
+      validateOnly: false,
+      request: {
+        currencyCode: "EUR",
+        endToEndId: "",
+        remittanceInformation: "",
+        metadata: {},
+        expireTime: null,
+        ...rest,
+      },
+    });
+  }
+
+  return {
+    database,
+    orm,
+    unitOfWork,
+    databaseClock,
+    commit,
+    ledger,
+    createPayment,
+    open,
+    pay,
+    /** An account with money in it, from an unbounded account of its own. */
+    async openFunded(amountMinor: bigint, settings: Partial<AccountRow> = {}) {
+      const { currencyCode = "EUR" } = settings;
+      const bank = await open({ ownerId: "bank", overdraftMode: "UNBOUNDED", currencyCode });
+      const account = await open(settings);
+      await pay({
+        debtorAccountId: bank.id,
+        creditorAccountId: account.id,
+        amountMinor,
+        currencyCode,
+      });
+      return account;
+    },
+    account: (id: string) => orm.em.fork().findOneOrFail(AccountEntity, { id }),
+    verify: () => verify(callAs("admin").principal),
+    async close() {
+      await ledger.drain();
+      await database.close();
+    },
+  };
+}
+
+/** A payment of a test, with what it doesn't care about left out. */
+export type TestPayment = Pick<
+  PaymentRequest,
+  "debtorAccountId" | "creditorAccountId" | "amountMinor"
+> &
+  Partial<PaymentRequest> & { readonly idempotencyKey?: string };
+
+/** A call by an owner (or the administrator `admin`) with time enough. */
+export function callAs(ownerId: string, timeoutMs = 30_000): Call {
+  const scopes: Scope[] =
+    ownerId === "admin"
+      ? ["admin"]
+      : ["accounts:read", "accounts:write", "payments:read", "payments:write"];
+  const principal: Principal = { ownerId, scopes: new Set(scopes) };
+  return { principal, deadlineMs: performance.now() + timeoutMs };
+}
