@@ -53,6 +53,14 @@ export const ERROR_CATALOGUE = {
     cause: "The account's status, balance or holds don't allow the change.",
     fix: "See the error's message: a closed account stays closed; closing needs a zero balance.",
   },
+  PAYMENT_DECLINED: {
+    cause: "A payment of an atomic batch would be declined, so nothing of the batch was written.",
+    fix: "See the reason in the error's metadata; leave the payment out or mend its cause.",
+  },
+  BATCH_NOT_APPLIED: {
+    cause: "Another payment of the same atomic batch would be declined.",
+    fix: "Mend the payment of the batch that carries the reason and send the batch again.",
+  },
   DEADLINE_EXCEEDED: {
     cause: "The caller's time ran out. What became of a payment is open until the key is asked.",
     fix: "Send the same request with the same idempotency key again.",

@@ -2,6 +2,7 @@ import type { EntityName, EntityProperty, MikroORM } from "@mikro-orm/postgresql
 import { AccountEntity } from "../accounts/account.entity.ts";
 import { PaymentEventEntity } from "../events/payment-event.entity.ts";
 import { IdempotencyKeyEntity } from "../payments/idempotency-key.entity.ts";
+import type { PaymentCommand } from "../payments/payment-command.ts";
 import { PaymentEntity } from "../payments/payment.entity.ts";
 import { EntryEntity } from "./entry.entity.ts";
 
@@ -23,7 +24,10 @@ interface Column {
 export interface BatchSql {
   readonly insertKeys: Insert;
   readonly loadAccounts: string;
+  /** PostgreSQL's time in ms since 1970, to be read when the locks are held. */
+  readonly readClock: string;
   readonly deleteKeys: string;
+  deleteKeysValues(commands: readonly PaymentCommand[]): unknown[];
   /** One statement for all writes of a batch. */
   readonly write: string;
   /** The values of `write`, in order: the rows of each table. */
@@ -86,6 +90,12 @@ export function createBatchSql(orm: MikroORM, guards: Guards): BatchSql {
         .join(", ")} ` +
       `from ${account.name} where id = any($1::uuid[]) order by id` +
       (guards.rowLocks ? " for no key update" : ""),
+    readClock: "select (extract(epoch from clock_timestamp()) * 1000)::bigint",
+    deleteKeysValues: (commands) => [
+      commands.map((command) => command.paymentId),
+      commands.map((command) => command.ownerId),
+      commands.map((command) => command.idempotencyKey),
+    ],
     deleteKeys: `delete from ${key.name} where payment_id = any($1::uuid[]) and (owner_id, key) in
       (select * from unnest($2::text[], $3::text[]))`,
     write: `with booked as (

@@ -1,13 +1,14 @@
 import type { MikroORM } from "@mikro-orm/postgresql";
 import type { AccountState } from "../accounts/account.ts";
 import type { DatabaseClock } from "../kernel/clock.ts";
-import { ServiceError } from "../kernel/errors.ts";
+import type { ServiceError } from "../kernel/errors.ts";
 import { uuidv7 } from "../kernel/ids.ts";
+import type { CommandUnit, PaymentCommand } from "../payments/payment-command.ts";
 import type { PaymentRow } from "../payments/payment.entity.ts";
-import type { PaymentCommand } from "../payments/payment-command.ts";
-import type { Statement, UnitOfWork, Writes } from "../platform/unit-of-work.ts";
+import type { Statement, UnitOfWork } from "../platform/unit-of-work.ts";
 import { createBatchSql, type BatchSql, type Guards } from "./batch-sql.ts";
-import { decidePayment, startPosting, type PaymentChange, type Posting } from "./posting.ts";
+import { decideUnits, type Outcomes } from "./decide-units.ts";
+import { startPosting, type PaymentChange, type Posting } from "./posting.ts";
 import { createReplays } from "./replays.ts";
 
 /** What became of one command of a batch. */
@@ -15,7 +16,7 @@ export type CommitOutcome =
   | { readonly kind: "stored"; readonly payment: PaymentRow; readonly replayed: boolean }
   /** The call is refused; nothing was written and the key is free. */
   | { readonly kind: "refused"; readonly error: ServiceError }
-  /** Somebody else had the key and gave it back: the command has to be run again. */
+  /** Somebody else had the key and gave it back, or took it: the unit has to be run again. */
   | { readonly kind: "again" };
 
 /** What a commit needs. */
@@ -28,68 +29,53 @@ export interface CommitBatchDeps {
   readonly guards?: Guards;
 }
 
-/** Commits all commands in one transaction; an outcome for each, in order. */
-export type CommitBatch = (commands: readonly PaymentCommand[]) => Promise<CommitOutcome[]>;
+/** Commits all units in one transaction; for each the outcomes of its commands, in order. */
+export type CommitBatch = (units: readonly CommandUnit[]) => Promise<CommitOutcome[][]>;
 
 /**
  * Makes the one transaction that moves money:
  *
- * 1. BEGIN; take the idempotency keys in order (waiting for whoever has one); lock the accounts in
+ * 1. Of atomic units: find the keys that were taken before.
+ * 2. BEGIN; take the idempotency keys in order (waiting for whoever has one); lock the accounts in
  *    id order; read the clock. A crash from here on leaves nothing.
- * 2. Decide each payment in memory, in arrival order.
- * 3. Write payments, entries, balances (each with its version) and events in one statement;
+ * 3. Decide each payment in memory, in arrival order.
+ * 4. Write payments, entries, balances (each with its version) and events in one statement;
  *    COMMIT. A crash after it leaves everything; who asks with the key again is told.
- * 4. Keys that were taken before: read what is stored for them.
+ * 5. Of single commands whose key was taken before: read what is stored for them.
  *
  * Throws what PostgreSQL throws, with nothing written; after a lost connection during COMMIT that
- * is unknown, and running the same commands again finds out.
+ * is unknown, and running the same units again finds out.
  */
 export function createCommitBatch(deps: CommitBatchDeps): CommitBatch {
   const { unitOfWork, databaseClock } = deps;
   const sql = createBatchSql(deps.orm, deps.guards ?? { rowLocks: true, versionCheck: true });
   const findReplays = createReplays(deps.orm);
 
-  return async (commands) => {
-    const firsts = firstOfEachKey(commands);
-    const { outcomes } = await unitOfWork.twoTrips(loadStatements(sql, firsts), (rows) => {
+  return async (units) => {
+    const outcomes: Outcomes = new Map();
+    const atomic = units.filter((unit) => unit.atomic).flatMap((unit) => unit.commands);
+    if (atomic.length > 0) await findReplays(atomic, outcomes);
+    const commands = units.flatMap((unit) => unit.commands);
+    const toTake = inKeyOrder(commands.filter((command) => !outcomes.has(command.paymentId)));
+    await unitOfWork.twoTrips(loadStatements(sql, toTake), (rows) => {
       const fresh = new Set(rows[0]!.map(([paymentId]) => paymentId as string));
       const now = new Date(Number(rows[2]![0]![0]));
       databaseClock.observe(now.getTime());
       const posting = startPosting(rows[1]!.map(toAccountState));
-      return decideAll(
-        commands.filter((command) => fresh.has(command.paymentId)),
-        posting,
-        now,
+      decideUnits(units, posting, now, fresh, outcomes);
+      const unused = toTake.filter(
+        ({ paymentId }) => fresh.has(paymentId) && outcomes.get(paymentId)?.kind !== "stored",
       );
+      return posting.payments.length > 0 ? writeStatements(posting, unused) : [];
     });
-    const replays = commands.filter((command) => !outcomes.has(command));
-    if (replays.length > 0) {
-      for (const [command, outcome] of await findReplays(replays)) outcomes.set(command, outcome);
-    }
-    return commands.map((command) => outcomes.get(command)!);
+    const replays = commands.filter((command) => !outcomes.has(command.paymentId));
+    if (replays.length > 0) await findReplays(replays, outcomes);
+    return units.map((unit) =>
+      unit.commands.map(({ paymentId }) => outcomes.get(paymentId) ?? { kind: "again" }),
+    );
   };
 
-  function decideAll(commands: readonly PaymentCommand[], posting: Posting, now: Date) {
-    const outcomes = new Map<PaymentCommand, CommitOutcome>();
-    const refused: PaymentCommand[] = [];
-    for (const command of commands) {
-      try {
-        const payment = decidePayment(posting, command, now);
-        outcomes.set(command, { kind: "stored", payment, replayed: false });
-      } catch (error) {
-        if (!(error instanceof ServiceError)) throw error;
-        outcomes.set(command, { kind: "refused", error });
-        refused.push(command);
-      }
-    }
-    const writes: Writes<{ outcomes: typeof outcomes }> = {
-      statements: posting.payments.length > 0 ? writeStatements(posting, refused) : [],
-      result: { outcomes },
-    };
-    return writes;
-  }
-
-  function writeStatements(posting: Posting, refused: readonly PaymentCommand[]): Statement[] {
+  function writeStatements(posting: Posting, unused: readonly PaymentCommand[]): Statement[] {
     const values = sql.writeValues({
       accounts: [...posting.touched].map((id) => posting.accounts.get(id)!),
       payments: posting.payments,
@@ -97,16 +83,9 @@ export function createCommitBatch(deps: CommitBatchDeps): CommitBatch {
       events: posting.changes.map((change) => toEventRow(change, deps.encodeEvent)),
     });
     const statements: Statement[] = [{ name: "ledger-write", text: sql.write, values }];
-    if (refused.length > 0) {
-      statements.push({
-        name: "ledger-free-keys",
-        text: sql.deleteKeys,
-        values: [
-          refused.map((command) => command.paymentId),
-          refused.map((command) => command.ownerId),
-          refused.map((command) => command.idempotencyKey),
-        ],
-      });
+    if (unused.length > 0) {
+      const freeKeys = { name: "ledger-free-keys", text: sql.deleteKeys };
+      statements.push({ ...freeKeys, values: sql.deleteKeysValues(unused) });
     }
     return statements;
   }
@@ -121,16 +100,12 @@ function loadStatements(sql: BatchSql, commands: readonly PaymentCommand[]): Sta
   return [
     { name: "ledger-keys", text: sql.insertKeys.text, values: sql.insertKeys.values(keys) },
     { name: "ledger-load", text: sql.loadAccounts, values: [[...new Set(accountIds)]] },
-    {
-      name: "ledger-clock",
-      text: "select (extract(epoch from clock_timestamp()) * 1000)::bigint",
-      values: [],
-    },
+    { name: "ledger-clock", text: sql.readClock, values: [] },
   ];
 }
 
-/** One command of each key, in the order in which every batch takes its keys. */
-function firstOfEachKey(commands: readonly PaymentCommand[]): PaymentCommand[] {
+/** The first command of each key, in the order in which every batch takes its keys. */
+function inKeyOrder(commands: readonly PaymentCommand[]): PaymentCommand[] {
   const byKey = new Map<string, PaymentCommand>();
   for (const command of commands) {
     const key = `${command.ownerId}\n${command.idempotencyKey}`;
@@ -139,7 +114,7 @@ function firstOfEachKey(commands: readonly PaymentCommand[]): PaymentCommand[] {
   return [...byKey.entries()].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([, first]) => first);
 }
 
-/** A row of `loadAccounts`, whose columns are those of `LOADED_ACCOUNT`. */
+/** A row of `loadAccounts`. */
 function toAccountState(row: unknown[]): AccountState {
   const [id, ownerId, currencyCode, posted, held, mode, limit, status, version, sequence, time] =
     row as string[];
@@ -171,6 +146,6 @@ function toEventRow(change: PaymentChange, encode: CommitBatchDeps["encodeEvent"
 }
 
 /** The shard of a payment's events: its id's last byte modulo 64. Never to be changed. */
-export function shardOf(paymentId: string): number {
+function shardOf(paymentId: string): number {
   return Number.parseInt(paymentId.slice(-2), 16) & 63;
 }

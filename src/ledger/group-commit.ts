@@ -1,7 +1,7 @@
 import type { Clock } from "../kernel/clock.ts";
 import { ServiceError } from "../kernel/errors.ts";
 import type { PaymentRow } from "../payments/payment.entity.ts";
-import type { PaymentCommand } from "../payments/payment-command.ts";
+import type { CommandUnit, PaymentCommand } from "../payments/payment-command.ts";
 import type { CommitBatch, CommitOutcome } from "./commit-batch.ts";
 import { runBatch } from "./run-batch.ts";
 
@@ -19,6 +19,11 @@ export interface GroupCommit {
    * it was begun, UNAVAILABLE if PostgreSQL is away or the queue is draining, INTERNAL otherwise.
    */
   submit(command: PaymentCommand, deadlineMs: number): Promise<Committed>;
+  /**
+   * Commits all commands or none. An outcome for each: all stored, or none of the new ones and
+   * each with its error. Throws as `submit` what concerns all of them.
+   */
+  submitAtomic(commands: readonly PaymentCommand[], deadlineMs: number): Promise<CommitOutcome[]>;
   /** Takes no more commands and waits until all that are in have their answer. */
   drain(): Promise<void>;
   /** How many commands wait. */
@@ -39,10 +44,9 @@ export interface GroupCommitDeps {
   readonly observe?: (batch: { readonly size: number; readonly seconds: number }) => void;
 }
 
-interface Waiting {
-  readonly command: PaymentCommand;
+interface Waiting extends CommandUnit {
   readonly deadlineMs: number;
-  readonly resolve: (committed: Committed) => void;
+  readonly resolve: (outcomes: readonly CommitOutcome[]) => void;
   readonly reject: (error: ServiceError) => void;
 }
 
@@ -55,6 +59,7 @@ const RETRY_AFTER_MS = 200;
 export function createGroupCommit(deps: GroupCommitDeps): GroupCommit {
   const { clock } = deps;
   let queue: Waiting[] = [];
+  let waitingCommands = 0;
   let busyLanes = 0;
   let scheduled = false;
   let draining = false;
@@ -76,40 +81,64 @@ export function createGroupCommit(deps: GroupCommitDeps): GroupCommit {
     if (batch.length > 0) {
       const startMs = clock.monotonicMs();
       await runBatch(deps.commit, batch, settle);
-      deps.observe?.({ size: batch.length, seconds: (clock.monotonicMs() - startMs) / 1000 });
+      const size = batch.reduce((sum, unit) => sum + unit.commands.length, 0);
+      deps.observe?.({ size, seconds: (clock.monotonicMs() - startMs) / 1000 });
     }
     busyLanes--;
     if (draining && queue.length === 0 && busyLanes === 0) onDrained?.();
     schedule();
   }
 
+  /** Whole units up to the size of a batch, at least one. Those whose time is up never begin. */
   function takeBatch(): Waiting[] {
-    const taken = queue.slice(0, deps.maxBatch);
-    queue = queue.slice(deps.maxBatch);
     const nowMs = clock.monotonicMs();
-    return taken.filter((waiting) => {
-      if (waiting.deadlineMs > nowMs) return true;
-      waiting.reject(new ServiceError("DEADLINE_EXCEEDED"));
-      return false;
+    const batch: Waiting[] = [];
+    let size = 0;
+    let taken = 0;
+    for (const waiting of queue) {
+      if (size > 0 && size + waiting.commands.length > deps.maxBatch) break;
+      taken++;
+      waitingCommands -= waiting.commands.length;
+      if (waiting.deadlineMs <= nowMs) {
+        waiting.reject(new ServiceError("DEADLINE_EXCEEDED"));
+        continue;
+      }
+      batch.push(waiting);
+      size += waiting.commands.length;
+    }
+    queue = queue.slice(taken);
+    return batch;
+  }
+
+  function push(waiting: Waiting): void {
+    queue.push(waiting);
+    waitingCommands += waiting.commands.length;
+  }
+
+  function settle(waiting: Waiting, outcomes: readonly CommitOutcome[]): void {
+    if (outcomes.some((outcome) => outcome.kind === "again")) push(waiting);
+    else waiting.resolve(outcomes);
+  }
+
+  function enqueue(unit: CommandUnit, deadlineMs: number): Promise<readonly CommitOutcome[]> {
+    if (draining) return Promise.reject(unavailable());
+    if (waitingCommands + unit.commands.length > deps.maxQueue) {
+      return Promise.reject(new ServiceError("OVERLOADED", { retryAfterMs: RETRY_AFTER_MS }));
+    }
+    return new Promise((resolve, reject) => {
+      push({ ...unit, deadlineMs, resolve, reject });
+      schedule();
     });
   }
 
-  function settle(waiting: Waiting, outcome: CommitOutcome): void {
-    if (outcome.kind === "stored") waiting.resolve(outcome);
-    else if (outcome.kind === "refused") waiting.reject(outcome.error);
-    else queue.push(waiting);
-  }
-
   return {
-    submit(command, deadlineMs) {
-      if (draining) return Promise.reject(unavailable());
-      if (queue.length >= deps.maxQueue) {
-        return Promise.reject(new ServiceError("OVERLOADED", { retryAfterMs: RETRY_AFTER_MS }));
-      }
-      return new Promise((resolve, reject) => {
-        queue.push({ command, deadlineMs, resolve, reject });
-        schedule();
-      });
+    async submit(command, deadlineMs) {
+      const [outcome] = await enqueue({ commands: [command], atomic: false }, deadlineMs);
+      if (outcome?.kind === "stored") return outcome;
+      throw outcome?.kind === "refused" ? outcome.error : unavailable();
+    },
+    async submitAtomic(commands, deadlineMs) {
+      return [...(await enqueue({ commands, atomic: true }, deadlineMs))];
     },
     drain() {
       draining = true;
@@ -119,7 +148,7 @@ export function createGroupCommit(deps: GroupCommitDeps): GroupCommit {
       });
     },
     get waiting() {
-      return queue.length;
+      return waitingCommands;
     },
   };
 }

@@ -37,6 +37,22 @@ export function startPosting(accounts: Iterable<AccountState>): Posting {
   };
 }
 
+/** A posting of its own on what this one has decided so far; `adopt` makes it count. */
+export function branch(posting: Posting): Posting {
+  return startPosting(posting.accounts.values());
+}
+
+/** Takes over everything that a branch has decided. */
+export function adopt(posting: Posting, decided: Posting): void {
+  for (const id of decided.touched) {
+    posting.accounts.set(id, decided.accounts.get(id)!);
+    posting.touched.add(id);
+  }
+  posting.payments.push(...decided.payments);
+  posting.entries.push(...decided.entries);
+  posting.changes.push(...decided.changes);
+}
+
 /**
  * Decides one new payment after all before it and notes what to write. Returns the payment,
  * settled or rejected; throws a ServiceError, with nothing noted, if the call is refused.

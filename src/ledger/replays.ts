@@ -4,38 +4,39 @@ import { IdempotencyKeyEntity } from "../payments/idempotency-key.entity.ts";
 import { findDifference, type PaymentCommand } from "../payments/payment-command.ts";
 import { PaymentEntity, type PaymentRow } from "../payments/payment.entity.ts";
 import type { CommitOutcome } from "./commit-batch.ts";
+import type { Outcomes } from "./decide-units.ts";
 
-/** Looks up what is stored for keys that were taken before. */
+/** Notes what is stored for keys that were taken before. */
 export type FindReplays = (
   commands: readonly PaymentCommand[],
-) => Promise<Map<PaymentCommand, CommitOutcome>>;
+  outcomes: Outcomes,
+) => Promise<void>;
 
 /**
- * For each command: the payment of its key as it is now, a refusal if the key was used for another
- * request, or `again` if nothing holds the key any more. A payment under the command's own id is
- * one that it stored itself in an attempt whose answer was lost: not a replay.
+ * For each command: the payment of its key as it is now, or a refusal if the key was used for
+ * another request; nothing if nobody holds the key. A payment under the command's own id is one
+ * that it stored itself in an attempt whose answer was lost: not a replay.
  */
 export function createReplays(orm: MikroORM): FindReplays {
-  return async (commands) => {
+  return async (commands, outcomes) => {
     const em = orm.em.fork();
     const keys = await em.find(IdempotencyKeyEntity, {
       $or: commands.map(({ ownerId, idempotencyKey }) => ({ ownerId, key: idempotencyKey })),
     });
+    if (keys.length === 0) return;
     const payments = await em.find(PaymentEntity, {
       $or: keys.map(({ paymentId, createTime }) => ({ id: paymentId, createTime })),
     });
     const paymentById = new Map(payments.map((payment) => [payment.id, payment]));
     const keyByName = new Map(keys.map((key) => [`${key.ownerId}\n${key.key}`, key]));
-    return new Map(
-      commands.map((command) => {
-        const key = keyByName.get(`${command.ownerId}\n${command.idempotencyKey}`);
-        if (!key) return [command, { kind: "again" }];
-        const payment = paymentById.get(key.paymentId);
-        if (!payment) throw new Error(`idempotency key of missing payment ${key.paymentId}`);
-        const same = Buffer.compare(key.requestDigest, command.requestDigest) === 0;
-        return [command, same ? replay(command, payment) : reused(command, payment)];
-      }),
-    );
+    for (const command of commands) {
+      const key = keyByName.get(`${command.ownerId}\n${command.idempotencyKey}`);
+      if (!key) continue;
+      const payment = paymentById.get(key.paymentId);
+      if (!payment) throw new Error(`idempotency key of missing payment ${key.paymentId}`);
+      const same = Buffer.compare(key.requestDigest, command.requestDigest) === 0;
+      outcomes.set(command.paymentId, same ? replay(command, payment) : reused(command, payment));
+    }
   };
 }
 

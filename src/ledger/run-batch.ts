@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { ServiceError } from "../kernel/errors.ts";
-import type { PaymentCommand } from "../payments/payment-command.ts";
+import type { CommandUnit } from "../payments/payment-command.ts";
 import { isConflict, isConnectionError } from "../platform/postgres-errors.ts";
 import type { CommitBatch, CommitOutcome } from "./commit-batch.ts";
 
@@ -8,34 +8,32 @@ const MAX_CONFLICTS = 20;
 const MAX_LOST_CONNECTIONS = 4;
 const LOST_CONNECTION_BACKOFF_MS = 150;
 
-interface Item {
-  readonly command: PaymentCommand;
-}
-
 /**
- * Runs one batch to its end and settles every item, whatever happens; never throws.
+ * Runs one batch to its end and settles every unit, whatever happens; never throws.
  *
  * - A lost race (version conflict, deadlock) is run again, at most 20 times.
  * - After a lost connection nobody knows whether the COMMIT took effect. The same commands, with
  *   the same keys and payment ids, are run again: what was stored is found, what wasn't is stored.
  *   While PostgreSQL stays away the answer is UNAVAILABLE, never "failed".
- * - Any other error is some command's fault: the batch is halved until the culprit stands alone.
+ * - Any other error is some unit's fault: the batch is halved until the culprit stands alone.
  */
-export async function runBatch<T extends Item>(
+export async function runBatch<T extends CommandUnit>(
   commit: CommitBatch,
   batch: readonly T[],
-  settle: (item: T, outcome: CommitOutcome) => void,
+  settle: (unit: T, outcomes: readonly CommitOutcome[]) => void,
 ): Promise<void> {
-  let outcomes: CommitOutcome[];
+  let outcomes: CommitOutcome[][];
   try {
-    outcomes = await commitPersistently(
-      commit,
-      batch.map((item) => item.command),
-    );
+    outcomes = await commitPersistently(commit, batch);
   } catch (error) {
     if (error instanceof ServiceError || batch.length === 1) {
       const refusal = error instanceof ServiceError ? error : internal(error);
-      for (const item of batch) settle(item, { kind: "refused", error: refusal });
+      for (const unit of batch) {
+        settle(
+          unit,
+          unit.commands.map(() => ({ kind: "refused", error: refusal })),
+        );
+      }
       return;
     }
     const half = Math.ceil(batch.length / 2);
@@ -43,18 +41,18 @@ export async function runBatch<T extends Item>(
     await runBatch(commit, batch.slice(half), settle);
     return;
   }
-  batch.forEach((item, i) => settle(item, outcomes[i]!));
+  batch.forEach((unit, i) => settle(unit, outcomes[i]!));
 }
 
 async function commitPersistently(
   commit: CommitBatch,
-  commands: readonly PaymentCommand[],
-): Promise<CommitOutcome[]> {
+  units: readonly CommandUnit[],
+): Promise<CommitOutcome[][]> {
   let conflicts = 0;
   let lostConnections = 0;
   for (;;) {
     try {
-      return await commit(commands);
+      return await commit(units);
     } catch (error) {
       if (isConflict(error) && ++conflicts <= MAX_CONFLICTS) {
         await sleep(Math.random() * 2 * conflicts);

@@ -16,6 +16,13 @@ export interface PaymentCommand {
   readonly request: PaymentRequest;
 }
 
+/** Commands that are decided one after the other in the same transaction. */
+export interface CommandUnit {
+  readonly commands: readonly PaymentCommand[];
+  /** All settle or nothing is written; otherwise a unit has one command. */
+  readonly atomic: boolean;
+}
+
 /** What the caller asked for, with defaults filled in. */
 export interface PaymentRequest {
   readonly debtorAccountId: string;
@@ -30,10 +37,7 @@ export interface PaymentRequest {
 
 /** SHA-256 of the request with its fields in one order and its maps sorted. */
 export function digestRequest(request: PaymentRequest): Buffer {
-  const canonical = JSON.stringify([
-    "CreatePayment",
-    ...Object.values(comparable(request)).map((value) => value),
-  ]);
+  const canonical = JSON.stringify(["CreatePayment", ...Object.values(comparable(request))]);
   return createHash("sha256").update(canonical).digest();
 }
 

@@ -11,12 +11,6 @@ export interface Statement {
   readonly values: readonly unknown[];
 }
 
-/** What a two-trip transaction writes in its second trip; without statements it's rolled back. */
-export interface Writes<T> {
-  readonly statements: readonly Statement[];
-  readonly result: T;
-}
-
 /** The one place that opens transactions. */
 export interface UnitOfWork {
   /** READ COMMITTED, for changes through entities. */
@@ -25,12 +19,13 @@ export interface UnitOfWork {
   snapshot<T>(work: (em: EntityManager) => Promise<T>): Promise<T>;
   /**
    * READ COMMITTED in two round trips: BEGIN with `load`, then the statements that `decide` makes
-   * of their rows with COMMIT. Nobody waits for anything but PostgreSQL in between.
+   * of their rows with COMMIT; none of them: a rollback. Nobody waits for anything but PostgreSQL
+   * in between.
    */
-  twoTrips<T>(
+  twoTrips(
     load: readonly Statement[],
-    decide: (rows: readonly unknown[][][]) => Writes<T>,
-  ): Promise<T>;
+    decide: (rows: readonly unknown[][][]) => readonly Statement[],
+  ): Promise<void>;
 }
 
 /** Thrown when PostgreSQL answered COMMIT with a rollback although no statement had failed. */
@@ -54,13 +49,12 @@ export function createUnitOfWork(database: Database): UnitOfWork {
       try {
         const rows = await send(client, [{ text: "begin" }, ...load.map(toQuery)]);
         const writes = decide(rows.slice(1).map((result) => result.rows as unknown[][]));
-        if (writes.statements.length === 0) {
+        if (writes.length === 0) {
           await client.query("rollback");
-          return writes.result;
+          return;
         }
-        const done = await send(client, [...writes.statements.map(toQuery), { text: "commit" }]);
+        const done = await send(client, [...writes.map(toQuery), { text: "commit" }]);
         if (done.at(-1)?.command !== "COMMIT") throw new RolledBackError("COMMIT rolled back");
-        return writes.result;
       } catch (error) {
         if (isConnectionError(error)) broken = error as Error;
         else await client.query("rollback").catch((cause: Error) => (broken = cause));
