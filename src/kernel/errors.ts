@@ -36,6 +36,10 @@ export const ERROR_CATALOGUE = {
     cause: "There is no such payment, or neither of its accounts is the caller's.",
     fix: "Check the payment id and whose key is used.",
   },
+  SERVICE_UNKNOWN: {
+    cause: "The health check names a service that this instance doesn't have.",
+    fix: "Ask for one of the services that `grpc.health.v1.Health/List` returns, or for all.",
+  },
   IDEMPOTENCY_KEY_REUSED: {
     cause:
       "The idempotency key was used for another request; the error names a field that differs.",

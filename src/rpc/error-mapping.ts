@@ -1,0 +1,105 @@
+import { create, type DescMessage, type MessageInitShape } from "@bufbuild/protobuf";
+import { durationFromMs } from "@bufbuild/protobuf/wkt";
+import { Code, ConnectError } from "@connectrpc/connect";
+import { codeToString } from "@connectrpc/connect/protocol-connect";
+import {
+  BadRequestSchema,
+  ErrorInfoSchema,
+  RequestInfoSchema,
+  RetryInfoSchema,
+} from "../../gen/google/rpc/error_details_pb.ts";
+import { ServiceError, type ErrorReason } from "../kernel/errors.ts";
+
+/** The `domain` of every ErrorInfo. */
+export const ERROR_DOMAIN = "instantpayment";
+
+/** How each reason is told over the wire; a reason without a code doesn't compile. */
+export const CODE_BY_REASON = {
+  INVALID_FIELD: Code.InvalidArgument,
+  MALFORMED_REQUEST: Code.InvalidArgument,
+  INVALID_PAGE_TOKEN: Code.InvalidArgument,
+  EXPIRE_TIME_PASSED: Code.InvalidArgument,
+  MISSING_CREDENTIALS: Code.Unauthenticated,
+  MISSING_SCOPE: Code.PermissionDenied,
+  ACCOUNT_NOT_FOUND: Code.NotFound,
+  PAYMENT_NOT_FOUND: Code.NotFound,
+  SERVICE_UNKNOWN: Code.NotFound,
+  IDEMPOTENCY_KEY_REUSED: Code.AlreadyExists,
+  ACCOUNT_ID_TAKEN: Code.AlreadyExists,
+  ACCOUNT_VERSION_MISMATCH: Code.Aborted,
+  ACCOUNT_STATE_FORBIDS: Code.FailedPrecondition,
+  DEADLINE_EXCEEDED: Code.DeadlineExceeded,
+  CANCELLED: Code.Canceled,
+  REQUEST_TOO_LARGE: Code.ResourceExhausted,
+  OVERLOADED: Code.ResourceExhausted,
+  UNAVAILABLE: Code.Unavailable,
+  UNIMPLEMENTED: Code.Unimplemented,
+  PAYMENT_DECLINED: Code.FailedPrecondition,
+  BATCH_NOT_APPLIED: Code.FailedPrecondition,
+  INTERNAL: Code.Internal,
+} as const satisfies Record<ErrorReason, Code>;
+
+/** The code's name in logs and metrics, as Connect writes it; "ok" without an error. */
+export function codeName(error: ServiceError | undefined): string {
+  return error === undefined ? "ok" : codeToString(CODE_BY_REASON[error.reason]);
+}
+
+/** When to send the same again, if the error itself doesn't say; in milliseconds. */
+const RETRY_AFTER_MS: Partial<Record<ErrorReason, number>> = {
+  DEADLINE_EXCEEDED: 100,
+  OVERLOADED: 1_000,
+  UNAVAILABLE: 1_000,
+};
+
+/** What an error of Connect itself, or of code that throws ConnectError, is in the catalogue. */
+const REASON_BY_CODE: Partial<Record<Code, ErrorReason>> = {
+  [Code.Canceled]: "CANCELLED",
+  [Code.Aborted]: "CANCELLED",
+  [Code.InvalidArgument]: "MALFORMED_REQUEST",
+  [Code.DeadlineExceeded]: "DEADLINE_EXCEEDED",
+  [Code.ResourceExhausted]: "REQUEST_TOO_LARGE",
+  [Code.Unimplemented]: "UNIMPLEMENTED",
+  [Code.Unavailable]: "UNAVAILABLE",
+};
+
+/**
+ * The catalogue's error for anything that was thrown. What isn't known becomes INTERNAL and says
+ * nothing but that; the original is its `cause`.
+ */
+export function toServiceError(thrown: unknown): ServiceError {
+  if (thrown instanceof ServiceError) return thrown;
+  if (thrown instanceof ConnectError) {
+    // Connect calls a body that isn't Protobuf an internal error.
+    const malformed = thrown.rawMessage.startsWith("parse binary");
+    const reason = malformed ? "MALFORMED_REQUEST" : REASON_BY_CODE[thrown.code];
+    if (reason !== undefined) {
+      return new ServiceError(reason, { message: thrown.rawMessage, cause: thrown });
+    }
+  }
+  return new ServiceError("INTERNAL", { message: "internal error", cause: thrown });
+}
+
+/**
+ * The error as every protocol sends it: code, message, google.rpc details, and the header
+ * `Retry-After` (in seconds) where sending the same request again helps.
+ */
+export function toConnectError(error: ServiceError, requestId: string): ConnectError {
+  const code = CODE_BY_REASON[error.reason];
+  const message = error.reason === "INTERNAL" ? "internal error" : error.message;
+  const connectError = new ConnectError(message, code);
+  const add = <Desc extends DescMessage>(desc: Desc, value: MessageInitShape<Desc>): void => {
+    connectError.details.push({ desc, value: create(desc, value) });
+  };
+  add(ErrorInfoSchema, { reason: error.reason, domain: ERROR_DOMAIN, metadata: error.metadata });
+  if (error.violations.length > 0) {
+    add(BadRequestSchema, { fieldViolations: error.violations.map((each) => ({ ...each })) });
+  }
+  const retryAfterMs = error.retryAfterMs ?? RETRY_AFTER_MS[error.reason];
+  if (retryAfterMs !== undefined) {
+    add(RetryInfoSchema, { retryDelay: durationFromMs(retryAfterMs) });
+    connectError.metadata.set("retry-after", String(Math.max(1, Math.ceil(retryAfterMs / 1000))));
+  }
+  // What isn't the caller's and what doesn't exist get the same bytes: no id in the body.
+  if (code !== Code.NotFound) add(RequestInfoSchema, { requestId });
+  return connectError;
+}

@@ -1,0 +1,38 @@
+import type { Principal } from "../kernel/principal.ts";
+import { ServiceError } from "../kernel/errors.ts";
+
+/** Finds who calls by the header `Authorization`; undefined if no valid key is in it. */
+export type Authenticate = (authorization: string | undefined) => Promise<Principal | undefined>;
+
+/** Lets a call in or throws why not. */
+export interface Gate {
+  /**
+   * The caller of a method that needs a key. Throws MISSING_CREDENTIALS, and whatever the
+   * authentication itself throws.
+   */
+  admit(authorization: string | undefined): Promise<Principal>;
+  /** Throws UNAVAILABLE once the server is closing. */
+  assertOpen(): void;
+  /** From now on nobody is let in. */
+  shut(): void;
+}
+
+/** Makes the gate that every call passes before its body is read. */
+export function createGate(authenticate: Authenticate): Gate {
+  let isShut = false;
+  return {
+    async admit(authorization) {
+      const principal = await authenticate(authorization);
+      if (principal === undefined) throw new ServiceError("MISSING_CREDENTIALS");
+      return principal;
+    },
+    assertOpen() {
+      if (isShut) {
+        throw new ServiceError("UNAVAILABLE", { message: "the instance is shutting down" });
+      }
+    },
+    shut() {
+      isShut = true;
+    },
+  };
+}

@@ -1,0 +1,114 @@
+import type { DescService } from "@bufbuild/protobuf";
+import type { ConnectRouter } from "@connectrpc/connect";
+import { Health } from "../../gen/grpc/health/v1/health_pb.ts";
+import { systemClock, type Clock } from "../kernel/clock.ts";
+import { ServiceError } from "../kernel/errors.ts";
+import type { Logger } from "../platform/logger.ts";
+import { createCallReport, type ObservedCall } from "./call-report.ts";
+import { createEntrance } from "./entrance.ts";
+import { createGate, type Authenticate, type Gate } from "./gate.ts";
+import { registerHealth } from "./health.ts";
+import type { HttpHandler } from "./http.ts";
+import { DEFAULT_LIMITS, type RpcLimits } from "./limits.ts";
+import { createListener, type TlsFiles } from "./listener.ts";
+import { createMethodTable, type MethodTable } from "./method-table.ts";
+import { REFLECTION_SERVICES, registerReflection } from "./reflection.ts";
+import { createRequestCheck } from "./request-rules.ts";
+import { createStreamHandler } from "./streams.ts";
+import { createUnaryHandler } from "./unary.ts";
+
+/** What an RPC server is made of. */
+export interface RpcServerOptions {
+  readonly host: string;
+  /** 0 for a free port. */
+  readonly port: number;
+  /** With TLS the port speaks nothing else. */
+  readonly tls?: TlsFiles | undefined;
+  /** Web origins that may call, for example `https://shop.example`; "*" for all. */
+  readonly corsOrigins?: readonly string[];
+  readonly authenticate: Authenticate;
+  /** Registers the implementations. */
+  readonly routes: (router: ConnectRouter) => void;
+  /** What reflection and health tell of: the services that `routes` registers. */
+  readonly services: readonly DescService[];
+  readonly isReady: () => boolean;
+  readonly logger: Logger;
+  /** Told of every call that ended. */
+  readonly observe?: (call: ObservedCall) => void;
+  /** In place of single default limits. */
+  readonly limits?: Partial<RpcLimits>;
+  /** Pages by their exact path; they need no key. */
+  readonly httpRoutes?: Readonly<Record<string, HttpHandler>>;
+  readonly clock?: Clock;
+}
+
+/** A server of one port for Connect, gRPC and gRPC-Web, with JSON and Protobuf. */
+export interface RpcServer {
+  /** Resolves once calls are taken. Throws if the port is taken or a TLS file can't be read. */
+  start(): Promise<{ host: string; port: number }>;
+  /**
+   * Refuses new calls as UNAVAILABLE, ends streams, lets unary calls finish for `graceMs`
+   * milliseconds, then cuts every connection.
+   */
+  close(graceMs: number): Promise<void>;
+}
+
+/** Makes the server; it does nothing until it's started. */
+export function createRpcServer(options: RpcServerOptions): RpcServer {
+  const { host, port, tls, logger } = options;
+  const limits = { ...DEFAULT_LIMITS, ...options.limits };
+  const gate = createGate(options.authenticate);
+  const closing = new AbortController();
+  const publicServices = [Health, ...REFLECTION_SERVICES];
+  const services = [...options.services, ...publicServices];
+  const table = createMethodTable(
+    (router) => {
+      options.routes(router);
+      registerHealth(router, services, () => !closing.signal.aborted && options.isReady());
+      registerReflection(router, services);
+    },
+    publicServices,
+    limits,
+  );
+  const onRequest = createHandlers(
+    options,
+    { limits, gate, table, publicServices },
+    closing.signal,
+  );
+  const listener = createListener({ host, port, tls, limits, logger, onRequest });
+  return {
+    start: () => listener.start(),
+    async close(graceMs) {
+      gate.shut();
+      closing.abort(new ServiceError("UNAVAILABLE", { message: "the instance is shutting down" }));
+      await listener.close(graceMs);
+    },
+  };
+}
+
+function createHandlers(
+  options: RpcServerOptions,
+  parts: {
+    readonly limits: RpcLimits;
+    readonly gate: Gate;
+    readonly table: MethodTable;
+    readonly publicServices: readonly DescService[];
+  },
+  shutdownSignal: AbortSignal,
+) {
+  const { logger, clock = systemClock } = options;
+  const { table, ...shared } = parts;
+  const report = createCallReport(logger, options.observe);
+  const deps = { ...shared, clock, logger, report, checkRequest: createRequestCheck() };
+  return createEntrance({
+    corsOrigins: options.corsOrigins ?? [],
+    httpRoutes: new Map(Object.entries(options.httpRoutes ?? {})),
+    unaryMethods: table.unary,
+    streamPaths: new Set(
+      table.streams.map(({ method }) => `/${method.parent.typeName}/${method.name}`),
+    ),
+    serveUnary: createUnaryHandler(deps),
+    serveStream: createStreamHandler({ ...deps, streams: table.streams, shutdownSignal }),
+    logger,
+  });
+}

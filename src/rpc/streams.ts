@@ -1,0 +1,155 @@
+import type { DescMethod, DescService } from "@bufbuild/protobuf";
+import type { HandlerContext, Interceptor, MethodImplSpec } from "@connectrpc/connect";
+import type { StreamRequest } from "@connectrpc/connect";
+import { compressionGzip, connectNodeAdapter } from "@connectrpc/connect-node";
+import type { Clock } from "../kernel/clock.ts";
+import { ServiceError } from "../kernel/errors.ts";
+import type { ReportCall } from "./call-report.ts";
+import { callKey } from "./call.ts";
+import { toConnectError, toServiceError } from "./error-mapping.ts";
+import type { Gate } from "./gate.ts";
+import type { HttpHandler } from "./http.ts";
+import type { RpcLimits } from "./limits.ts";
+import type { CheckRequest } from "./request-rules.ts";
+
+/** What streaming calls are served with. */
+export interface StreamDeps {
+  readonly streams: readonly MethodImplSpec[];
+  readonly publicServices: readonly DescService[];
+  readonly gate: Gate;
+  readonly checkRequest: CheckRequest;
+  readonly report: ReportCall;
+  readonly clock: Clock;
+  readonly limits: RpcLimits;
+  /** Aborted with a ServiceError when the server closes: every open stream ends with it. */
+  readonly shutdownSignal: AbortSignal;
+}
+
+/**
+ * Serves streaming calls by Connect's own handlers, where every error passes the interceptor. A
+ * stream has no other deadline than the one its caller gives it. The request id is expected in the
+ * request's header `x-request-id`.
+ */
+export function createStreamHandler(deps: StreamDeps): HttpHandler {
+  const handler = connectNodeAdapter({
+    routes: (router) => {
+      for (const { method, impl } of deps.streams) router.rpc(method, impl as never);
+    },
+    acceptCompression: [compressionGzip],
+    readMaxBytes: deps.limits.maxBodyBytes,
+    jsonOptions: { ignoreUnknownFields: false, alwaysEmitImplicit: true },
+    shutdownSignal: deps.shutdownSignal,
+    requestGate: (context) => admit(deps, context),
+    interceptors: [createStreamInterceptor(deps)],
+  });
+  return (request, response) => handler(request, response);
+}
+
+async function admit(deps: StreamDeps, context: HandlerContext): Promise<void> {
+  const startMs = deps.clock.monotonicMs();
+  try {
+    deps.gate.assertOpen();
+    if (deps.publicServices.includes(context.service)) return;
+    const authorization = context.requestHeader.get("authorization") ?? undefined;
+    const principal = await deps.gate.admit(authorization);
+    const deadlineMs = startMs + (context.timeoutMs() ?? Number.POSITIVE_INFINITY);
+    context.values.set(callKey, { principal, deadlineMs });
+  } catch (thrown) {
+    const error = toServiceError(thrown);
+    end(deps, context.method, context.requestHeader, startMs, error);
+    throw toConnectError(error, requestIdOf(context.requestHeader));
+  }
+}
+
+function createStreamInterceptor(deps: StreamDeps): Interceptor {
+  return (next) => async (request) => {
+    if (!request.stream) return await next(request);
+    const startMs = deps.clock.monotonicMs();
+    const { method, header, signal } = request;
+    const onEnd = (error: ServiceError | undefined): void =>
+      end(deps, method, header, startMs, error);
+    try {
+      const response = await next({ ...request, message: checkedMessages(deps, request) });
+      if (!response.stream) return response;
+      return { ...response, message: relay(response.message, signal, requestIdOf(header), onEnd) };
+    } catch (thrown) {
+      const error = toServiceError(thrown);
+      onEnd(error);
+      throw toConnectError(error, requestIdOf(header));
+    }
+  };
+}
+
+/** The answers as they come, until the implementation or the signal ends them. */
+async function* relay<T>(
+  answers: AsyncIterable<T>,
+  signal: AbortSignal,
+  requestId: string,
+  onEnd: (error: ServiceError | undefined) => void,
+): AsyncGenerator<T> {
+  // What stands if the caller leaves, which ends a generator at its `yield`.
+  let error: ServiceError | undefined = new ServiceError("CANCELLED");
+  const iterator = answers[Symbol.asyncIterator]();
+  try {
+    for (;;) {
+      const step = await orAbort(iterator.next(), signal);
+      if (step.done === true) break;
+      yield step.value;
+    }
+    error = undefined;
+  } catch (thrown) {
+    error = toServiceError(thrown);
+    throw toConnectError(error, requestId);
+  } finally {
+    onEnd(error);
+    // Not awaited: an implementation that hangs would hang this too.
+    iterator.return?.().catch(() => undefined);
+  }
+}
+
+/** The requests, each checked; the only one of a server stream must come within the body's time. */
+async function* checkedMessages(deps: StreamDeps, request: StreamRequest) {
+  const { method, message: messages, signal } = request;
+  const isOne = method.methodKind === "server_streaming";
+  const iterator = messages[Symbol.asyncIterator]();
+  const limit = isOne ? AbortSignal.timeout(deps.limits.bodyTimeoutMs) : undefined;
+  for (;;) {
+    const step = await orAbort(iterator.next(), limit ?? signal);
+    if (step.done === true) return;
+    deps.checkRequest(method.input, step.value);
+    yield step.value;
+  }
+}
+
+function orAbort<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const onAbort = (): void => reject(abortError(signal));
+    if (signal.aborted) onAbort();
+    else signal.addEventListener("abort", onAbort, { once: true });
+    work.then(resolve, reject).finally(() => signal.removeEventListener("abort", onAbort));
+  });
+}
+
+/** Connect and the server abort with errors of their own; a plain abort means a caller who left. */
+function abortError(signal: AbortSignal): unknown {
+  const { reason } = signal;
+  if (!(reason instanceof DOMException)) return reason;
+  if (reason.name !== "TimeoutError") return new ServiceError("CANCELLED", { cause: reason });
+  return new ServiceError("DEADLINE_EXCEEDED", { message: "the request's body took too long" });
+}
+
+function end(
+  deps: StreamDeps,
+  method: DescMethod,
+  header: Headers,
+  startMs: number,
+  error: ServiceError | undefined,
+): void {
+  const durationMs = deps.clock.monotonicMs() - startMs;
+  const name = `${method.parent.typeName}/${method.name}`;
+  deps.report({ method: name, requestId: requestIdOf(header), durationMs, error });
+}
+
+function requestIdOf(header: Headers): string {
+  return header.get("x-request-id") ?? "";
+}
