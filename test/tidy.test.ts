@@ -1,4 +1,4 @@
-import { globSync, readFileSync } from "node:fs";
+import { existsSync, globSync, readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { HOUSE } from "./house.ts";
 import { breachesOf } from "./support/house-rules.ts";
@@ -39,6 +39,15 @@ describe("The tree", () => {
         .join("\n"),
     ).toBeGreaterThanOrEqual(0.95);
   });
+});
+
+test("ARCHITECTURE.md names no file that isn't there", () => {
+  const text = readFileSync("ARCHITECTURE.md", "utf8");
+  const named = [...text.matchAll(/`((?:src|test|proto|gen|tools|\.ci)\/[^`\s]+)`/g)].map(
+    ([, path]) => path,
+  );
+  expect(named.length).toBeGreaterThan(5);
+  expect(named.filter((path) => !existsSync(path!))).toEqual([]);
 });
 
 describe("The table goes red", () => {
