@@ -14,6 +14,7 @@ const COMMANDS: Readonly<Record<string, string>> = {
   "proto-format": "buf format -d --exit-code --path proto/instantpayment",
   // Our own module against its last released image, which only `npm run baseline` changes.
   "proto-breaking": "buf breaking proto --exclude-imports --against proto/baseline.binpb",
+  openapi: "redocly lint --config tools/protoc-gen-openapi/redocly.yaml gen/openapi.json",
 };
 
 interface Result {

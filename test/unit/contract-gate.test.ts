@@ -1,5 +1,6 @@
 import { spawnSync } from "node:child_process";
-import { appendFileSync, cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { appendFileSync, cpSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -11,6 +12,7 @@ beforeEach(() => {
   for (const path of ["proto", "gen", "buf.yaml", "buf.gen.yaml"]) {
     cpSync(path, join(folder, path), { recursive: true });
   }
+  symlinkSync(resolve("tools"), join(folder, "tools")); // our own generator
 });
 
 afterEach(() => rmSync(folder, { recursive: true }));

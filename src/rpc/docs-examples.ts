@@ -1,0 +1,12 @@
+/**
+ * What the examples in gen/openapi.json stand for. The document carries these values, so that it
+ * is valid as it is; `docsRoutes` puts real ones in their place.
+ */
+export const EXAMPLE_VALUES = {
+  demoDebtorAccountId: "01980000-0000-7000-8000-00000000000d",
+  demoCreditorAccountId: "01980000-0000-7000-8000-00000000000c",
+  demoPaymentId: "01980000-0000-7000-8000-00000000000a",
+} as const satisfies Record<string, string>;
+
+/** How an idempotency key in the examples begins; each is served as a UUID, new every time. */
+export const EXAMPLE_KEY_PREFIX = "example-key-";

@@ -1,0 +1,126 @@
+import {
+  type DescMessage,
+  type DescMethod,
+  fromJson,
+  type JsonObject,
+  type JsonValue,
+  toJson,
+} from "@bufbuild/protobuf";
+import { MethodOptions_IdempotencyLevel } from "@bufbuild/protobuf/wkt";
+import { commentOf, summaryOf } from "./comments.ts";
+import { errorRefs } from "./errors.ts";
+import { REQUEST_EXAMPLES, RESPONSE_EXAMPLES } from "./examples.ts";
+import { schemaRef } from "./schema.ts";
+
+/** The path at which Connect serves a method. */
+export function pathOf(method: DescMethod): string {
+  return `/${method.parent.typeName}/${method.name}`;
+}
+
+/** What can be done at a method's path: POST, and GET for what has no side effects. */
+export function pathItem(method: DescMethod): JsonObject {
+  const readOnly = method.idempotency === MethodOptions_IdempotencyLevel.NO_SIDE_EFFECTS;
+  const canGet = readOnly && method.methodKind === "unary";
+  return {
+    ...(canGet ? { get: getOperation(method) } : {}),
+    post: postOperation(method, readOnly),
+  };
+}
+
+function postOperation(method: DescMethod, readOnly: boolean): JsonObject {
+  const isUnary = method.methodKind === "unary";
+  const mediaType = isUnary ? "application/json" : "application/connect+json";
+  const example = REQUEST_EXAMPLES[method.input.name];
+  const hasKey = method.input.fields.some((field) => field.name === "idempotency_key");
+  return {
+    ...describe(method, isUnary ? "" : STREAM_NOTE),
+    operationId: `${method.parent.name}_${method.name}`,
+    parameters: [...(hasKey && isUnary ? [parameter("IdempotencyKey")] : []), parameter("Timeout")],
+    requestBody: {
+      required: true,
+      content: { [mediaType]: { schema: schemaRef(method.input), ...withExample(example) } },
+    },
+    responses: responses(method, mediaType, !readOnly),
+  };
+}
+
+function getOperation(method: DescMethod): JsonObject {
+  const example = REQUEST_EXAMPLES[method.input.name];
+  const message = {
+    name: "message",
+    in: "query",
+    required: true,
+    description: "The request in JSON.",
+    content: { "application/json": { schema: schemaRef(method.input), ...withExample(example) } },
+  };
+  return {
+    ...describe(method, "The same as POST, with the request in the query."),
+    operationId: `${method.parent.name}_${method.name}_get`,
+    parameters: [parameter("Encoding"), message, parameter("Timeout")],
+    responses: responses(method, "application/json", false),
+  };
+}
+
+const STREAM_NOTE =
+  "The answer is a stream. Over HTTP each message is enveloped as Connect's protocol has it " +
+  "(one byte of flags, four of length), so use the SDK or a gRPC client: *Try it out* can't.";
+
+function describe(method: DescMethod, note: string): JsonObject {
+  return {
+    tags: [method.parent.name],
+    summary: summaryOf(method),
+    description: [commentOf(method), note].filter((part) => part !== "").join("\n\n"),
+    ...(method.deprecated ? { deprecated: true } : {}),
+  };
+}
+
+function responses(method: DescMethod, mediaType: string, changesSomething: boolean): JsonObject {
+  const examples = Object.entries(RESPONSE_EXAMPLES[method.output.name] ?? {}).map(
+    ([name, { summary, value }]) => [name, { summary, value: answer(method.output, value) }],
+  );
+  const content = {
+    schema: schemaRef(method.output),
+    ...(examples.length > 0 ? { examples: Object.fromEntries(examples) as JsonObject } : {}),
+  };
+  return {
+    200: { description: commentOf(method.output), content: { [mediaType]: content } },
+    ...errorRefs(changesSomething),
+  };
+}
+
+/** A message as the service answers it: with its zero values. */
+function answer(desc: DescMessage, value: JsonObject): JsonValue {
+  return toJson(desc, fromJson(desc, value), { alwaysEmitImplicit: true });
+}
+
+function withExample(example: JsonValue | undefined): JsonObject {
+  return example === undefined ? {} : { example };
+}
+
+function parameter(name: keyof typeof PARAMETERS): JsonObject {
+  return { $ref: `#/components/parameters/${name}` };
+}
+
+/** The parameters that methods share. */
+export const PARAMETERS = {
+  IdempotencyKey: {
+    name: "Idempotency-Key",
+    in: "header",
+    description:
+      "The idempotency key, instead of the field `idempotencyKey`. Both and different is refused.",
+    schema: { type: "string", pattern: "^[ -~]{1,128}$" },
+  },
+  Timeout: {
+    name: "Connect-Timeout-Ms",
+    in: "header",
+    description: "How many milliseconds the caller waits: 5000 if absent, cut to 30000 if longer.",
+    schema: { type: "string", pattern: "^[0-9]{1,10}$" },
+  },
+  Encoding: {
+    name: "encoding",
+    in: "query",
+    required: true,
+    description: "How `message` is written.",
+    schema: { type: "string", enum: ["json"], default: "json" },
+  },
+} satisfies JsonObject;
