@@ -66,7 +66,7 @@ describe("The table goes red", () => {
     ],
     ["an import() crosses layers", "src/kernel/a.ts", `await import("../app.ts");`, /layers/],
     ["the service imports a test", "src/app.ts", `import "../test/support/a.ts";`, /no layer/],
-    ["the SDK imports the service", "sdk/a.ts", `import "../src/kernel/money.ts";`, /layers: sdk/],
+    ["the SDK imports the service", "sdk/a.ts", `import "../src/rpc/server.ts";`, /layers: sdk/],
     ["a folder is new", "src/loans/a.ts", "", /in no layer/],
     ["the ledger takes Redis", "src/ledger/a.ts", `import "../platform/redis.ts";`, /by few/],
     ["a pure file imports I/O", "src/payments/payment.ts", `import "node:fs";`, /packages: pure/],

@@ -21,3 +21,8 @@ const digitsByCode: ReadonlyMap<string, number> = new Map(
 export function isCurrency(code: string): boolean {
   return digitsByCode.has(code);
 }
+
+/** The digits of the currency's minor unit (2 for `EUR`, 0 for `JPY`); undefined if unknown. */
+export function currencyDigits(code: string): number | undefined {
+  return digitsByCode.get(code);
+}

@@ -1,0 +1,71 @@
+import { type Client, createClient, type Interceptor, type Transport } from "@connectrpc/connect";
+import { AccountService } from "../../gen/instantpayment/v1/account_service_pb.ts";
+import { LedgerService } from "../../gen/instantpayment/v1/ledger_service_pb.ts";
+import { PaymentService } from "../../gen/instantpayment/v1/payment_service_pb.ts";
+import { type AccountMethods, createAccountMethods } from "./accounts.ts";
+import { invalidInput } from "./error.ts";
+import { createLedgerMethods, type LedgerMethods } from "./ledger.ts";
+import { createPaymentMethods, type PaymentMethods } from "./payments.ts";
+import { createMakeCall, type RetryPolicy } from "./retry.ts";
+
+/** Where the service is and how to talk to it. */
+export interface InstantPaymentOptions {
+  /** The service's address, for example `http://127.0.0.1:8080`. */
+  readonly baseUrl: string;
+  /** The secret that is sent with each call. */
+  readonly apiKey: string;
+  /** The time for one call with all its retries, in milliseconds. Default 15,000. */
+  readonly timeoutMs?: number;
+  readonly retry?: RetryPolicy;
+}
+
+/** The generated clients: no retries, no keys made, bigint for 64-bit integers. */
+export interface RawClients {
+  readonly payments: Client<typeof PaymentService>;
+  readonly accounts: Client<typeof AccountService>;
+  readonly ledger: Client<typeof LedgerService>;
+}
+
+/** A client of the service. It needs no closing and may be shared by the whole program. */
+export interface InstantPayment extends PaymentMethods, AccountMethods, LedgerMethods {
+  /** The generated clients with the same address and key, for what has no method here. */
+  readonly raw: RawClients;
+}
+
+/** What a runtime brings: its way to send calls. */
+export type CreateTransport = (options: {
+  readonly baseUrl: string;
+  readonly useBinaryFormat: boolean;
+  readonly interceptors: Interceptor[];
+}) => Transport;
+
+/** Makes a client on a runtime's transport. Throws INVALID_FIELD for options that can't work. */
+export function createInstantPaymentOn(
+  createTransport: CreateTransport,
+  { baseUrl, apiKey, timeoutMs = 15_000, retry = {} }: InstantPaymentOptions,
+): InstantPayment {
+  if (!/^https?:\/\//.test(baseUrl) || !URL.canParse(baseUrl)) {
+    throw invalidInput("baseUrl", "must be such as http://127.0.0.1:8080");
+  }
+  if (typeof apiKey !== "string" || !/^[!-~]+$/.test(apiKey)) {
+    throw invalidInput("apiKey", "must be printable ASCII characters without spaces");
+  }
+  const authorize: Interceptor = (next) => (request) => {
+    request.header.set("Authorization", `Bearer ${apiKey}`);
+    return next(request);
+  };
+  // Binary, so that an older client can read what a newer service adds.
+  const transport = createTransport({ baseUrl, useBinaryFormat: true, interceptors: [authorize] });
+  const makeCall = createMakeCall(timeoutMs, retry);
+  const raw = {
+    payments: createClient(PaymentService, transport),
+    accounts: createClient(AccountService, transport),
+    ledger: createClient(LedgerService, transport),
+  };
+  return {
+    ...createPaymentMethods({ rpc: raw.payments, makeCall }),
+    ...createAccountMethods({ rpc: raw.accounts, makeCall }),
+    ...createLedgerMethods({ rpc: raw.ledger, makeCall }),
+    raw,
+  };
+}

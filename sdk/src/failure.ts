@@ -1,0 +1,97 @@
+import { Code, ConnectError } from "@connectrpc/connect";
+import {
+  BadRequestSchema,
+  ErrorInfoSchema,
+  RequestInfoSchema,
+  RetryInfoSchema,
+} from "../../gen/google/rpc/error_details_pb.ts";
+import type { ErrorCode, ErrorParts } from "./error.ts";
+
+/** How one attempt failed. */
+export interface Failure {
+  readonly message: string;
+  readonly parts: ErrorParts;
+  /** Sending the same again may help. */
+  readonly retryable: boolean;
+  /** The service may have done what was asked. */
+  readonly open: boolean;
+  /** The service's verdict on the request itself: it holds for earlier attempts as well. */
+  readonly verdict: boolean;
+}
+
+const CODES: Readonly<Record<Code, ErrorCode>> = {
+  [Code.Canceled]: "canceled",
+  [Code.Unknown]: "unknown",
+  [Code.InvalidArgument]: "invalid_argument",
+  [Code.DeadlineExceeded]: "deadline_exceeded",
+  [Code.NotFound]: "not_found",
+  [Code.AlreadyExists]: "already_exists",
+  [Code.PermissionDenied]: "permission_denied",
+  [Code.ResourceExhausted]: "resource_exhausted",
+  [Code.FailedPrecondition]: "failed_precondition",
+  [Code.Aborted]: "aborted",
+  [Code.OutOfRange]: "out_of_range",
+  [Code.Unimplemented]: "unimplemented",
+  [Code.Internal]: "internal",
+  [Code.Unavailable]: "unavailable",
+  [Code.DataLoss]: "data_loss",
+  [Code.Unauthenticated]: "unauthenticated",
+};
+
+/** Codes with which the service says nothing about what became of the request. */
+const OPEN: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  "canceled",
+  "unknown",
+  "deadline_exceeded",
+  "internal",
+  "unavailable",
+  "data_loss",
+]);
+
+/** What only a gateway or another server answers without the service's reason; no use to repeat. */
+const REFUSED_ON_THE_WAY: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  "unauthenticated",
+  "permission_denied",
+  "unimplemented",
+]);
+
+/**
+ * Tells what an attempt's error means. Only an error with the service's ErrorInfo is its answer;
+ * anything else is a transport's failure, whatever its code (a cut body looks like a bad one).
+ */
+export function failureFrom(cause: unknown): Failure {
+  const error = ConnectError.from(cause);
+  const wireCode = CODES[error.code];
+  const info = error.findDetails(ErrorInfoSchema).find((info) => info.domain === "instantpayment");
+  const answered = info !== undefined || REFUSED_ON_THE_WAY.has(wireCode);
+  const code = answered || wireCode === "deadline_exceeded" ? wireCode : "unavailable";
+  const retryAfterMs = retryDelayMs(error);
+  return {
+    message: error.rawMessage,
+    parts: {
+      reason: info?.reason ?? code.toUpperCase(),
+      code,
+      violations: error
+        .findDetails(BadRequestSchema)
+        .flatMap((detail) => detail.fieldViolations)
+        .map(({ field, description }) => ({ field, description })),
+      metadata: info?.metadata ?? {},
+      retryAfterMs,
+      requestId: requestIdOf(error),
+      cause,
+    },
+    retryable: !answered || retryAfterMs !== undefined || code === "deadline_exceeded",
+    open: !answered || OPEN.has(code),
+    verdict: answered && (code === "invalid_argument" || code === "already_exists"),
+  };
+}
+
+function retryDelayMs(error: ConnectError): number | undefined {
+  const delay = error.findDetails(RetryInfoSchema)[0]?.retryDelay;
+  return delay && Number(delay.seconds) * 1000 + Math.ceil(delay.nanos / 1e6);
+}
+
+function requestIdOf(error: ConnectError): string | undefined {
+  const detail = error.findDetails(RequestInfoSchema)[0]?.requestId;
+  return detail || error.metadata.get("x-request-id") || undefined;
+}

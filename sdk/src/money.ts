@@ -1,0 +1,71 @@
+import { currencyDigits } from "../../src/kernel/currency.ts";
+import { MAX_AMOUNT_MINOR } from "../../src/kernel/money.ts";
+import { invalidInput } from "./error.ts";
+
+/** An exact amount as people write it. Plain data: it survives JSON as it is. */
+export interface Money {
+  /** Decimal, with a point: `"12.50"` for `EUR`, `"1250"` for `JPY`. Never a JavaScript number. */
+  readonly value: string;
+  /** The currency's code of ISO 4217, for example `EUR`. */
+  readonly currencyCode: string;
+}
+
+const DECIMAL = /^-?(?:0|[1-9][0-9]*)(?:\.([0-9]+))?$/;
+
+/**
+ * The amount in minor units, exactly: `("12.5", "EUR")` is `1250n`. Throws INVALID_FIELD if the
+ * currency is unknown or the value isn't a plain decimal with at most the currency's digits:
+ * no exponent, no plus sign, no separators, no spaces, no leading zeros.
+ */
+export function toMinorUnits(value: string, currencyCode: string, field = "value"): bigint {
+  const digits = digitsOf(currencyCode);
+  if (typeof value !== "string") {
+    throw invalidInput(field, `must be a string such as "12.50", not a ${typeof value}`);
+  }
+  const match = DECIMAL.exec(value);
+  if (!match) {
+    throw invalidInput(
+      field,
+      `must be a plain decimal such as "12.50", not ${JSON.stringify(value)}: ` +
+        "no exponent, separators, spaces, plus sign or leading zeros",
+    );
+  }
+  const fraction = match[1] ?? "";
+  if (fraction.length > digits) {
+    const most = digits === 0 ? "no decimals" : `at most ${digits} decimals`;
+    throw invalidInput(field, `must have ${most} in ${currencyCode}, not ${JSON.stringify(value)}`);
+  }
+  return BigInt(value.replace(".", "") + "0".repeat(digits - fraction.length));
+}
+
+/**
+ * The amount as a decimal string with all of the currency's digits: `(1250n, "EUR")` is `"12.50"`.
+ * Throws INVALID_FIELD if the currency is unknown.
+ */
+export function fromMinorUnits(minor: bigint, currencyCode: string): string {
+  const digits = digitsOf(currencyCode);
+  const sign = minor < 0n ? "-" : "";
+  const text = (minor < 0n ? -minor : minor).toString().padStart(digits + 1, "0");
+  if (digits === 0) return sign + text;
+  return `${sign}${text.slice(0, -digits)}.${text.slice(-digits)}`;
+}
+
+/** As toMinorUnits, for what is paid or allowed: above zero and at most 2^53 - 1 minor units. */
+export function positiveMinorUnits(value: string, currencyCode: string, field: string): bigint {
+  const minor = toMinorUnits(value, currencyCode, field);
+  if (minor < 1n) throw invalidInput(field, `must be above zero, not ${JSON.stringify(value)}`);
+  if (minor > MAX_AMOUNT_MINOR) {
+    const most = fromMinorUnits(MAX_AMOUNT_MINOR, currencyCode);
+    throw invalidInput(field, `must be at most ${most}, not ${JSON.stringify(value)}`);
+  }
+  return minor;
+}
+
+function digitsOf(currencyCode: string): number {
+  const digits = currencyDigits(currencyCode);
+  if (digits !== undefined) return digits;
+  throw invalidInput(
+    "currencyCode",
+    `must be an ISO 4217 code in capital letters such as "EUR", not ${JSON.stringify(currencyCode)}`,
+  );
+}

@@ -1,0 +1,35 @@
+// What both entries, node.ts and web.ts, offer besides createInstantPayment.
+export type { InstantPayment, InstantPaymentOptions, RawClients } from "./client.ts";
+export type {
+  Account,
+  AccountStatus,
+  Balance,
+  Entry,
+  OverdraftMode,
+  StatementPage,
+} from "./account.ts";
+export type {
+  AccountChange,
+  AccountFilter,
+  AccountMethods,
+  BalanceOptions,
+  EntryFilter,
+  NewAccount,
+} from "./accounts.ts";
+export type { ErrorCode, FieldViolation } from "./error.ts";
+export { InstantPaymentError } from "./error.ts";
+export type { LedgerFinding, LedgerMethods, LedgerReport } from "./ledger.ts";
+export type { Money } from "./money.ts";
+export { fromMinorUnits, toMinorUnits } from "./money.ts";
+export type { Page, Paged, PageOptions } from "./paging.ts";
+export type {
+  CreatedPayment,
+  NewPayment,
+  Payment,
+  PaymentFilter,
+  PaymentMethods,
+  PaymentReason,
+  PaymentStatus,
+} from "./payments.ts";
+export type { CallOptions, RetryPolicy } from "./retry.ts";
+export type { ErrorReason } from "../../src/kernel/errors.ts";

@@ -1,0 +1,83 @@
+import type { DescMessage, MessageInitShape, MessageShape } from "@bufbuild/protobuf";
+import { create, toBinary } from "@bufbuild/protobuf";
+import type { Timestamp } from "@bufbuild/protobuf/wkt";
+import { timestampDate, timestampFromDate } from "@bufbuild/protobuf/wkt";
+import { invalidInput } from "./error.ts";
+
+type EnumValues = Readonly<Record<string, number>>;
+
+/** The names of a generated enum, without the one that stands for "not given". */
+export type NameIn<E extends EnumValues> = Exclude<keyof E & string, "UNSPECIFIED">;
+
+/**
+ * A name that came from the service. UNRECOGNIZED: the service is newer than this package and
+ * knows values that this package doesn't.
+ */
+export type NameOut<E extends EnumValues> = NameIn<E> | "UNRECOGNIZED";
+
+/** The name of an enum's number; undefined for 0, which stands for "not given". */
+export function nameOf<E extends EnumValues>(values: E, value: number): NameOut<E> | undefined {
+  if (value === 0) return undefined;
+  return namesOf(values).find((name) => values[name] === value) ?? "UNRECOGNIZED";
+}
+
+/** The number of an enum's name, 0 if it isn't given. Throws INVALID_FIELD for another name. */
+export function numberOf<E extends EnumValues>(
+  values: E,
+  name: NameIn<E> | undefined,
+  field: string,
+): E[keyof E] {
+  const names = namesOf(values);
+  if (name !== undefined && !names.includes(name)) {
+    throw invalidInput(field, `must be one of ${names.join(", ")}, not ${JSON.stringify(name)}`);
+  }
+  return values[name ?? "UNSPECIFIED"];
+}
+
+function namesOf<E extends EnumValues>(values: E): NameIn<E>[] {
+  return Object.keys(values).filter((key): key is NameIn<E> => key !== "UNSPECIFIED");
+}
+
+/** A moment as a Date, to the millisecond. Only for fields that the service always fills. */
+export function dateOf(timestamp: Timestamp | undefined): Date {
+  return timestamp ? timestampDate(timestamp) : new Date(Number.NaN);
+}
+
+/** A Date for the wire. Throws INVALID_FIELD for one that isn't a date. */
+export function timestampOf(date: Date | undefined, field: string): Timestamp | undefined {
+  if (date === undefined) return undefined;
+  if (!(date instanceof Date) || Number.isNaN(date.getTime())) {
+    throw invalidInput(field, "must be a valid Date");
+  }
+  return timestampFromDate(date);
+}
+
+/** A count or sequence as a number, which JSON can hold. Throws RangeError above 2^53 - 1. */
+export function countOf(count: bigint): number {
+  if (count > BigInt(Number.MAX_SAFE_INTEGER)) throw new RangeError(`${count} is above 2^53 - 1`);
+  return Number(count);
+}
+
+/** A count or sequence for the wire. Throws INVALID_FIELD if it isn't a whole number. */
+export function bigintOf(count: number | undefined, field: string): bigint | undefined {
+  if (count === undefined) return undefined;
+  if (!Number.isSafeInteger(count)) throw invalidInput(field, "must be a whole number");
+  return BigInt(count);
+}
+
+/**
+ * A request that is sure to fit the wire, so that what fails later is never the caller's types.
+ * Throws INVALID_FIELD.
+ */
+export function requestOf<D extends DescMessage>(
+  schema: D,
+  init: MessageInitShape<D>,
+): MessageShape<D> {
+  try {
+    const message = create(schema, init);
+    toBinary(schema, message);
+    return message;
+  } catch (cause) {
+    throw invalidInput(schema.name, cause instanceof Error ? cause.message : String(cause));
+  }
+}
