@@ -41,8 +41,7 @@ export type CreatePaymentUseCase = (call: Call, create: CreatePayment) => Promis
  */
 export function createCreatePayment(deps: CreatePaymentDeps): CreatePaymentUseCase {
   return async (call, create) => {
-    checkRequest(create.request);
-    const command = toCommand(call, create, deps.databaseClock.now());
+    const command = prepareCommand(call, create, deps.databaseClock.now());
     if (create.validateOnly) return dryRun(deps, command);
     return deps.ledger.submit(command, call.deadlineMs);
   };
@@ -57,7 +56,9 @@ function checkRequest(request: PaymentRequest): void {
   }
 }
 
-function toCommand(call: Call, create: CreatePayment, nowMs: number): PaymentCommand {
+/** The command for a request, with a new payment id. Throws INVALID_FIELD. */
+export function prepareCommand(call: Call, create: CreatePayment, nowMs: number): PaymentCommand {
+  checkRequest(create.request);
   return {
     paymentId: uuidv7(nowMs),
     createTime: new Date(nowMs),

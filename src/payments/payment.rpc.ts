@@ -6,7 +6,9 @@ import type {
 } from "../../gen/instantpayment/v1/payment_service_pb.ts";
 import { PaymentStatus as WireStatus } from "../../gen/instantpayment/v1/payment_pb.ts";
 import type { Call } from "../kernel/call.ts";
+import type { ServiceError } from "../kernel/errors.ts";
 import { isAdmin } from "../kernel/principal.ts";
+import type { BatchCreatePaymentsUseCase } from "./batch-create-payments.ts";
 import type { CreatePayment, CreatePaymentUseCase } from "./create-payment.ts";
 import type { FindPayment } from "./find-payment.ts";
 import { toPaymentMessage } from "./payment.message.ts";
@@ -16,7 +18,14 @@ import type { PaymentStatus } from "./payment.ts";
 export interface PaymentRpcDeps {
   /** Who calls, and until when it waits. */
   readonly callOf: (context: HandlerContext) => Call;
+  /** An error in the words of the wire. */
+  readonly describeError: (error: ServiceError) => {
+    code: string;
+    reason: string;
+    message: string;
+  };
   readonly createPayment: CreatePaymentUseCase;
+  readonly batchCreatePayments: BatchCreatePaymentsUseCase;
   readonly findPayment: FindPayment;
 }
 
@@ -28,6 +37,23 @@ export function createPaymentRpc(deps: PaymentRpcDeps): ServiceImpl<typeof Payme
       const { payment, replayed } = await deps.createPayment(call, toCreatePayment(request));
       const asCreditor = isAdmin(call.principal);
       return { payment: toPaymentMessage({ payment, asDebtor: true, asCreditor }), replayed };
+    },
+
+    async batchCreatePayments(request, context) {
+      const call = deps.callOf(context);
+      const batch = request.requests.map(toCreatePayment);
+      const results = await deps.batchCreatePayments(call, batch, request.atomic);
+      const asCreditor = isAdmin(call.principal);
+      return {
+        results: results.map((result) =>
+          "error" in result
+            ? { error: deps.describeError(result.error) }
+            : {
+                payment: toPaymentMessage({ payment: result.payment, asDebtor: true, asCreditor }),
+                replayed: result.replayed,
+              },
+        ),
+      };
     },
 
     async getPayment(request, context) {

@@ -20,6 +20,13 @@ const createPayment = {
  */
 export const REQUEST_EXAMPLES: Readonly<Record<string, JsonObject>> = {
   CreatePaymentRequest: createPayment,
+  BatchCreatePaymentsRequest: {
+    requests: [
+      { ...createPayment, idempotencyKey: `${EXAMPLE_KEY_PREFIX}batch-1` },
+      { ...createPayment, idempotencyKey: `${EXAMPLE_KEY_PREFIX}batch-2` },
+    ],
+    atomic: true,
+  },
   GetPaymentRequest: { paymentId: demoPaymentId },
   ListPaymentsRequest: { accountId: demoDebtorAccountId, pageSize: 10 },
   CreateAccountRequest: { currencyCode: "EUR", metadata: { purpose: "savings" } },

@@ -17,7 +17,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file instantpayment/v1/payment_service.proto.
  */
 export const file_instantpayment_v1_payment_service: GenFile = /*@__PURE__*/
-  fileDesc("CidpbnN0YW50cGF5bWVudC92MS9wYXltZW50X3NlcnZpY2UucHJvdG8SEWluc3RhbnRwYXltZW50LnYxIpkEChRDcmVhdGVQYXltZW50UmVxdWVzdBIuCg9pZGVtcG90ZW5jeV9rZXkYASABKAlCFbpIEnIQMg5eWyAtfl17MSwxMjh9JBIjChFkZWJ0b3JfYWNjb3VudF9pZBgCIAEoCUIIukgFcgOwAQESJQoTY3JlZGl0b3JfYWNjb3VudF9pZBgDIAEoCUIIukgFcgOwAQESMAoGYW1vdW50GAQgASgLMhguaW5zdGFudHBheW1lbnQudjEuTW9uZXlCBrpIA8gBARIqCg1lbmRfdG9fZW5kX2lkGAUgASgJQhO6SBByDhgjMgpeW15ceDAwXSokEjQKFnJlbWl0dGFuY2VfaW5mb3JtYXRpb24YBiABKAlCFLpIEXIPGIwBMgpeW15ceDAwXSokEngKCG1ldGFkYXRhGAcgAygLMjUuaW5zdGFudHBheW1lbnQudjEuQ3JlYXRlUGF5bWVudFJlcXVlc3QuTWV0YWRhdGFFbnRyeUIvukgsmgEpEDIiEnIQEAEYQDIKXlteXHgwMF0qJCoRcg8YgAQyCl5bXlx4MDBdKiQSLwoLZXhwaXJlX3RpbWUYCyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhUKDXZhbGlkYXRlX29ubHkYDCABKAgaLwoNTWV0YWRhdGFFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIlYKFUNyZWF0ZVBheW1lbnRSZXNwb25zZRIrCgdwYXltZW50GAEgASgLMhouaW5zdGFudHBheW1lbnQudjEuUGF5bWVudBIQCghyZXBsYXllZBgCIAEoCCIxChFHZXRQYXltZW50UmVxdWVzdBIcCgpwYXltZW50X2lkGAEgASgJQgi6SAVyA7ABASJBChJHZXRQYXltZW50UmVzcG9uc2USKwoHcGF5bWVudBgBIAEoCzIaLmluc3RhbnRwYXltZW50LnYxLlBheW1lbnQiigIKE0xpc3RQYXltZW50c1JlcXVlc3QSHwoKYWNjb3VudF9pZBgBIAEoCUILukgI2AEBcgOwAQESOgoGc3RhdHVzGAIgASgOMiAuaW5zdGFudHBheW1lbnQudjEuUGF5bWVudFN0YXR1c0IIukgFggECEAESLgoKc3RhcnRfdGltZRgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLAoIZW5kX3RpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhoKCXBhZ2Vfc2l6ZRgFIAEoBUIHukgEGgIoABIcCgpwYWdlX3Rva2VuGAYgASgJQgi6SAVyAxiABCJdChRMaXN0UGF5bWVudHNSZXNwb25zZRIsCghwYXltZW50cxgBIAMoCzIaLmluc3RhbnRwYXltZW50LnYxLlBheW1lbnQSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJMroCCg5QYXltZW50U2VydmljZRJiCg1DcmVhdGVQYXltZW50EicuaW5zdGFudHBheW1lbnQudjEuQ3JlYXRlUGF5bWVudFJlcXVlc3QaKC5pbnN0YW50cGF5bWVudC52MS5DcmVhdGVQYXltZW50UmVzcG9uc2USXgoKR2V0UGF5bWVudBIkLmluc3RhbnRwYXltZW50LnYxLkdldFBheW1lbnRSZXF1ZXN0GiUuaW5zdGFudHBheW1lbnQudjEuR2V0UGF5bWVudFJlc3BvbnNlIgOQAgESZAoMTGlzdFBheW1lbnRzEiYuaW5zdGFudHBheW1lbnQudjEuTGlzdFBheW1lbnRzUmVxdWVzdBonLmluc3RhbnRwYXltZW50LnYxLkxpc3RQYXltZW50c1Jlc3BvbnNlIgOQAgFiBnByb3RvMw", [file_buf_validate_validate, file_google_protobuf_timestamp, file_instantpayment_v1_money, file_instantpayment_v1_payment]);
+  fileDesc("CidpbnN0YW50cGF5bWVudC92MS9wYXltZW50X3NlcnZpY2UucHJvdG8SEWluc3RhbnRwYXltZW50LnYxIpkEChRDcmVhdGVQYXltZW50UmVxdWVzdBIuCg9pZGVtcG90ZW5jeV9rZXkYASABKAlCFbpIEnIQMg5eWyAtfl17MSwxMjh9JBIjChFkZWJ0b3JfYWNjb3VudF9pZBgCIAEoCUIIukgFcgOwAQESJQoTY3JlZGl0b3JfYWNjb3VudF9pZBgDIAEoCUIIukgFcgOwAQESMAoGYW1vdW50GAQgASgLMhguaW5zdGFudHBheW1lbnQudjEuTW9uZXlCBrpIA8gBARIqCg1lbmRfdG9fZW5kX2lkGAUgASgJQhO6SBByDhgjMgpeW15ceDAwXSokEjQKFnJlbWl0dGFuY2VfaW5mb3JtYXRpb24YBiABKAlCFLpIEXIPGIwBMgpeW15ceDAwXSokEngKCG1ldGFkYXRhGAcgAygLMjUuaW5zdGFudHBheW1lbnQudjEuQ3JlYXRlUGF5bWVudFJlcXVlc3QuTWV0YWRhdGFFbnRyeUIvukgsmgEpEDIiEnIQEAEYQDIKXlteXHgwMF0qJCoRcg8YgAQyCl5bXlx4MDBdKiQSLwoLZXhwaXJlX3RpbWUYCyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhUKDXZhbGlkYXRlX29ubHkYDCABKAgaLwoNTWV0YWRhdGFFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIlYKFUNyZWF0ZVBheW1lbnRSZXNwb25zZRIrCgdwYXltZW50GAEgASgLMhouaW5zdGFudHBheW1lbnQudjEuUGF5bWVudBIQCghyZXBsYXllZBgCIAEoCCJ0ChpCYXRjaENyZWF0ZVBheW1lbnRzUmVxdWVzdBJGCghyZXF1ZXN0cxgBIAMoCzInLmluc3RhbnRwYXltZW50LnYxLkNyZWF0ZVBheW1lbnRSZXF1ZXN0Qgu6SAiSAQUIARDoBxIOCgZhdG9taWMYAiABKAgiXAobQmF0Y2hDcmVhdGVQYXltZW50c1Jlc3BvbnNlEj0KB3Jlc3VsdHMYASADKAsyLC5pbnN0YW50cGF5bWVudC52MS5CYXRjaENyZWF0ZVBheW1lbnRzUmVzdWx0IpYBChlCYXRjaENyZWF0ZVBheW1lbnRzUmVzdWx0EisKB3BheW1lbnQYASABKAsyGi5pbnN0YW50cGF5bWVudC52MS5QYXltZW50EjoKBWVycm9yGAIgASgLMisuaW5zdGFudHBheW1lbnQudjEuQmF0Y2hDcmVhdGVQYXltZW50c0Vycm9yEhAKCHJlcGxheWVkGAMgASgIIkkKGEJhdGNoQ3JlYXRlUGF5bWVudHNFcnJvchIMCgRjb2RlGAEgASgJEg4KBnJlYXNvbhgCIAEoCRIPCgdtZXNzYWdlGAMgASgJIjEKEUdldFBheW1lbnRSZXF1ZXN0EhwKCnBheW1lbnRfaWQYASABKAlCCLpIBXIDsAEBIkEKEkdldFBheW1lbnRSZXNwb25zZRIrCgdwYXltZW50GAEgASgLMhouaW5zdGFudHBheW1lbnQudjEuUGF5bWVudCKKAgoTTGlzdFBheW1lbnRzUmVxdWVzdBIfCgphY2NvdW50X2lkGAEgASgJQgu6SAjYAQFyA7ABARI6CgZzdGF0dXMYAiABKA4yIC5pbnN0YW50cGF5bWVudC52MS5QYXltZW50U3RhdHVzQgi6SAWCAQIQARIuCgpzdGFydF90aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCghlbmRfdGltZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASGgoJcGFnZV9zaXplGAUgASgFQge6SAQaAigAEhwKCnBhZ2VfdG9rZW4YBiABKAlCCLpIBXIDGIAEIl0KFExpc3RQYXltZW50c1Jlc3BvbnNlEiwKCHBheW1lbnRzGAEgAygLMhouaW5zdGFudHBheW1lbnQudjEuUGF5bWVudBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkysAMKDlBheW1lbnRTZXJ2aWNlEmIKDUNyZWF0ZVBheW1lbnQSJy5pbnN0YW50cGF5bWVudC52MS5DcmVhdGVQYXltZW50UmVxdWVzdBooLmluc3RhbnRwYXltZW50LnYxLkNyZWF0ZVBheW1lbnRSZXNwb25zZRJ0ChNCYXRjaENyZWF0ZVBheW1lbnRzEi0uaW5zdGFudHBheW1lbnQudjEuQmF0Y2hDcmVhdGVQYXltZW50c1JlcXVlc3QaLi5pbnN0YW50cGF5bWVudC52MS5CYXRjaENyZWF0ZVBheW1lbnRzUmVzcG9uc2USXgoKR2V0UGF5bWVudBIkLmluc3RhbnRwYXltZW50LnYxLkdldFBheW1lbnRSZXF1ZXN0GiUuaW5zdGFudHBheW1lbnQudjEuR2V0UGF5bWVudFJlc3BvbnNlIgOQAgESZAoMTGlzdFBheW1lbnRzEiYuaW5zdGFudHBheW1lbnQudjEuTGlzdFBheW1lbnRzUmVxdWVzdBonLmluc3RhbnRwYXltZW50LnYxLkxpc3RQYXltZW50c1Jlc3BvbnNlIgOQAgFiBnByb3RvMw", [file_buf_validate_validate, file_google_protobuf_timestamp, file_instantpayment_v1_money, file_instantpayment_v1_payment]);
 
 /**
  * A request to move money.
@@ -129,6 +129,126 @@ export const CreatePaymentResponseSchema: GenMessage<CreatePaymentResponse> = /*
   messageDesc(file_instantpayment_v1_payment_service, 1);
 
 /**
+ * A request to move money many times.
+ *
+ * @generated from message instantpayment.v1.BatchCreatePaymentsRequest
+ */
+export type BatchCreatePaymentsRequest = Message<"instantpayment.v1.BatchCreatePaymentsRequest"> & {
+  /**
+   * The payments, 1 to 1000. In an atomic batch no two have the same key and none is
+   * `validate_only`.
+   *
+   * @generated from field: repeated instantpayment.v1.CreatePaymentRequest requests = 1;
+   */
+  requests: CreatePaymentRequest[];
+
+  /**
+   * All or nothing.
+   *
+   * @generated from field: bool atomic = 2;
+   */
+  atomic: boolean;
+};
+
+/**
+ * Describes the message instantpayment.v1.BatchCreatePaymentsRequest.
+ * Use `create(BatchCreatePaymentsRequestSchema)` to create a new message.
+ */
+export const BatchCreatePaymentsRequestSchema: GenMessage<BatchCreatePaymentsRequest> = /*@__PURE__*/
+  messageDesc(file_instantpayment_v1_payment_service, 2);
+
+/**
+ * The answer to BatchCreatePayments.
+ *
+ * @generated from message instantpayment.v1.BatchCreatePaymentsResponse
+ */
+export type BatchCreatePaymentsResponse = Message<"instantpayment.v1.BatchCreatePaymentsResponse"> & {
+  /**
+   * What became of each request, in their order.
+   *
+   * @generated from field: repeated instantpayment.v1.BatchCreatePaymentsResult results = 1;
+   */
+  results: BatchCreatePaymentsResult[];
+};
+
+/**
+ * Describes the message instantpayment.v1.BatchCreatePaymentsResponse.
+ * Use `create(BatchCreatePaymentsResponseSchema)` to create a new message.
+ */
+export const BatchCreatePaymentsResponseSchema: GenMessage<BatchCreatePaymentsResponse> = /*@__PURE__*/
+  messageDesc(file_instantpayment_v1_payment_service, 3);
+
+/**
+ * What became of one payment of a batch: `payment` or `error`.
+ *
+ * @generated from message instantpayment.v1.BatchCreatePaymentsResult
+ */
+export type BatchCreatePaymentsResult = Message<"instantpayment.v1.BatchCreatePaymentsResult"> & {
+  /**
+   * The payment as it is now; absent if there is an error.
+   *
+   * @generated from field: instantpayment.v1.Payment payment = 1;
+   */
+  payment?: Payment | undefined;
+
+  /**
+   * Why there is no payment; absent if there is one.
+   *
+   * @generated from field: instantpayment.v1.BatchCreatePaymentsError error = 2;
+   */
+  error?: BatchCreatePaymentsError | undefined;
+
+  /**
+   * True if the payment had been made by an earlier request with the same key.
+   *
+   * @generated from field: bool replayed = 3;
+   */
+  replayed: boolean;
+};
+
+/**
+ * Describes the message instantpayment.v1.BatchCreatePaymentsResult.
+ * Use `create(BatchCreatePaymentsResultSchema)` to create a new message.
+ */
+export const BatchCreatePaymentsResultSchema: GenMessage<BatchCreatePaymentsResult> = /*@__PURE__*/
+  messageDesc(file_instantpayment_v1_payment_service, 4);
+
+/**
+ * Why a request of a batch made no payment.
+ *
+ * @generated from message instantpayment.v1.BatchCreatePaymentsError
+ */
+export type BatchCreatePaymentsError = Message<"instantpayment.v1.BatchCreatePaymentsError"> & {
+  /**
+   * The Connect code in lower snake case, for example `not_found`.
+   *
+   * @generated from field: string code = 1;
+   */
+  code: string;
+
+  /**
+   * The reason in upper snake case, as in `google.rpc.ErrorInfo`. Branch on this.
+   *
+   * @generated from field: string reason = 2;
+   */
+  reason: string;
+
+  /**
+   * A sentence for people.
+   *
+   * @generated from field: string message = 3;
+   */
+  message: string;
+};
+
+/**
+ * Describes the message instantpayment.v1.BatchCreatePaymentsError.
+ * Use `create(BatchCreatePaymentsErrorSchema)` to create a new message.
+ */
+export const BatchCreatePaymentsErrorSchema: GenMessage<BatchCreatePaymentsError> = /*@__PURE__*/
+  messageDesc(file_instantpayment_v1_payment_service, 5);
+
+/**
  * A request for one payment.
  *
  * @generated from message instantpayment.v1.GetPaymentRequest
@@ -147,7 +267,7 @@ export type GetPaymentRequest = Message<"instantpayment.v1.GetPaymentRequest"> &
  * Use `create(GetPaymentRequestSchema)` to create a new message.
  */
 export const GetPaymentRequestSchema: GenMessage<GetPaymentRequest> = /*@__PURE__*/
-  messageDesc(file_instantpayment_v1_payment_service, 2);
+  messageDesc(file_instantpayment_v1_payment_service, 6);
 
 /**
  * The answer to GetPayment.
@@ -168,7 +288,7 @@ export type GetPaymentResponse = Message<"instantpayment.v1.GetPaymentResponse">
  * Use `create(GetPaymentResponseSchema)` to create a new message.
  */
 export const GetPaymentResponseSchema: GenMessage<GetPaymentResponse> = /*@__PURE__*/
-  messageDesc(file_instantpayment_v1_payment_service, 3);
+  messageDesc(file_instantpayment_v1_payment_service, 7);
 
 /**
  * A request for a page of payments.
@@ -225,7 +345,7 @@ export type ListPaymentsRequest = Message<"instantpayment.v1.ListPaymentsRequest
  * Use `create(ListPaymentsRequestSchema)` to create a new message.
  */
 export const ListPaymentsRequestSchema: GenMessage<ListPaymentsRequest> = /*@__PURE__*/
-  messageDesc(file_instantpayment_v1_payment_service, 4);
+  messageDesc(file_instantpayment_v1_payment_service, 8);
 
 /**
  * A page of payments.
@@ -253,7 +373,7 @@ export type ListPaymentsResponse = Message<"instantpayment.v1.ListPaymentsRespon
  * Use `create(ListPaymentsResponseSchema)` to create a new message.
  */
 export const ListPaymentsResponseSchema: GenMessage<ListPaymentsResponse> = /*@__PURE__*/
-  messageDesc(file_instantpayment_v1_payment_service, 5);
+  messageDesc(file_instantpayment_v1_payment_service, 9);
 
 /**
  * Moves money between accounts and tells what became of it.
@@ -280,6 +400,27 @@ export const PaymentService: GenService<{
     methodKind: "unary";
     input: typeof CreatePaymentRequestSchema;
     output: typeof CreatePaymentResponseSchema;
+  },
+  /**
+   * Moves up to 1000 amounts in one call, each under its own idempotency key and with a
+   * result of its own.
+   *
+   * Independent payments (the default) are decided one by one, in order: a payment may
+   * spend what an earlier one of the batch brought. With `atomic` all of them settle or
+   * nothing is written and no key is used: those that would be declined carry
+   * PAYMENT_DECLINED, the others BATCH_NOT_APPLIED; a payment that had settled before
+   * under its key counts as done.
+   *
+   * Errors of the call itself: INVALID_ARGUMENT names the request and its field, for
+   * example `requests[3].amount`; DEADLINE_EXCEEDED and UNAVAILABLE leave the outcome
+   * open: send the same batch again.
+   *
+   * @generated from rpc instantpayment.v1.PaymentService.BatchCreatePayments
+   */
+  batchCreatePayments: {
+    methodKind: "unary";
+    input: typeof BatchCreatePaymentsRequestSchema;
+    output: typeof BatchCreatePaymentsResponseSchema;
   },
   /**
    * Returns a payment. NOT_FOUND if it doesn't exist or neither of its accounts is
