@@ -1,0 +1,211 @@
+import type {
+  Account as WireAccount,
+  AccountService,
+  Balance as WireBalance,
+  CreateAccountRequest,
+  Entry as WireEntry,
+  GetBalanceRequest,
+  ListAccountsRequest,
+  ListEntriesRequest,
+  ListEntriesResponse,
+  UpdateAccountRequest,
+} from "../../gen/instantpayment/v1/account_service_pb.ts";
+import type {
+  LedgerFinding as WireFinding,
+  LedgerService,
+  VerifyLedgerResponse,
+} from "../../gen/instantpayment/v1/ledger_service_pb.ts";
+import type { Money as WireMoney } from "../../gen/instantpayment/v1/money_pb.ts";
+import type { Payment as WirePayment } from "../../gen/instantpayment/v1/payment_pb.ts";
+import type {
+  CreatePaymentRequest,
+  CreatePaymentResponse,
+  ListPaymentsRequest,
+  ListPaymentsResponse,
+  PaymentService,
+} from "../../gen/instantpayment/v1/payment_service_pb.ts";
+import type * as sdk from "../../sdk/src/node.ts";
+
+type FieldOf<Message> = Exclude<keyof Message, "$typeName" | "$unknown">;
+type RpcOf<Service extends { readonly method: object }> = keyof Service["method"];
+
+/** The SDK's method for each RPC. `tsc` fails when the contract has one that isn't here. */
+export const METHODS = {
+  PaymentService: {
+    createPayment: "createPayment",
+    getPayment: "getPayment",
+    listPayments: "listPayments",
+  } satisfies Record<RpcOf<typeof PaymentService>, keyof sdk.InstantPayment>,
+  AccountService: {
+    createAccount: "createAccount",
+    getAccount: "getAccount",
+    listAccounts: "listAccounts",
+    updateAccount: "updateAccount",
+    getBalance: "getBalance",
+    listEntries: "listEntries",
+  } satisfies Record<RpcOf<typeof AccountService>, keyof sdk.InstantPayment>,
+  LedgerService: {
+    verifyLedger: "verifyLedger",
+  } satisfies Record<RpcOf<typeof LedgerService>, keyof sdk.InstantPayment>,
+};
+
+/**
+ * Where the SDK takes each field of a request. "itself": it's an argument of its own.
+ * `tsc` fails when the contract has a field that isn't here, or the SDK lacks the property.
+ */
+export const REQUESTS = {
+  CreatePaymentRequest: {
+    idempotencyKey: "idempotencyKey",
+    debtorAccountId: "debtorAccountId",
+    creditorAccountId: "creditorAccountId",
+    amount: "amount",
+    endToEndId: "endToEndId",
+    remittanceInformation: "remittanceInformation",
+    metadata: "metadata",
+    expireTime: "expireTime",
+    validateOnly: "validateOnly",
+  } satisfies Record<FieldOf<CreatePaymentRequest>, keyof sdk.NewPayment>,
+  GetPaymentRequest: { paymentId: "itself" },
+  ListPaymentsRequest: {
+    accountId: "accountId",
+    status: "status",
+    startTime: "startTime",
+    endTime: "endTime",
+    pageSize: "pageSize",
+    pageToken: "pageToken",
+  } satisfies Record<FieldOf<ListPaymentsRequest>, keyof sdk.PaymentFilter>,
+  CreateAccountRequest: {
+    accountId: "accountId",
+    ownerId: "ownerId",
+    currencyCode: "currencyCode",
+    overdraftMode: "overdraftMode",
+    overdraftLimitMinor: "overdraftLimit",
+    metadata: "metadata",
+  } satisfies Record<FieldOf<CreateAccountRequest>, keyof sdk.NewAccount>,
+  GetAccountRequest: { accountId: "itself" },
+  ListAccountsRequest: {
+    ownerId: "ownerId",
+    status: "status",
+    pageSize: "pageSize",
+    pageToken: "pageToken",
+  } satisfies Record<FieldOf<ListAccountsRequest>, keyof sdk.AccountFilter>,
+  UpdateAccountRequest: {
+    accountId: "itself",
+    version: "version",
+    status: "status",
+    overdraftMode: "overdraftMode",
+    overdraftLimitMinor: "overdraftLimit",
+    metadata: "metadata",
+    clearMetadata: "metadata",
+  } satisfies Record<FieldOf<UpdateAccountRequest>, keyof sdk.AccountChange | "itself">,
+  GetBalanceRequest: {
+    accountId: "itself",
+    readTime: "readTime",
+  } satisfies Record<FieldOf<GetBalanceRequest>, keyof sdk.BalanceOptions | "itself">,
+  ListEntriesRequest: {
+    accountId: "itself",
+    afterSequence: "afterSequence",
+    startTime: "startTime",
+    endTime: "endTime",
+    pageSize: "pageSize",
+    pageToken: "pageToken",
+  } satisfies Record<FieldOf<ListEntriesRequest>, keyof sdk.EntryFilter | "itself">,
+  VerifyLedgerRequest: {},
+};
+
+/** Where the SDK shows each field of an answer; "itself": it's what the method returns. */
+export const ANSWERS = {
+  Money: { currencyCode: "currencyCode", amountMinor: "value" } satisfies Record<
+    FieldOf<WireMoney>,
+    keyof sdk.Money
+  >,
+  Payment: {
+    id: "id",
+    idempotencyKey: "idempotencyKey",
+    debtorAccountId: "debtorAccountId",
+    creditorAccountId: "creditorAccountId",
+    amount: "amount",
+    status: "status",
+    reason: "reason",
+    reasonCode: "reasonCode",
+    reasonDetail: "reasonDetail",
+    endToEndId: "endToEndId",
+    remittanceInformation: "remittanceInformation",
+    metadata: "metadata",
+    sequence: "sequence",
+    expireTime: "expireTime",
+    debtorBalanceAfterMinor: "debtorBalanceAfter",
+    creditorBalanceAfterMinor: "creditorBalanceAfter",
+    createTime: "createTime",
+    updateTime: "updateTime",
+  } satisfies Record<FieldOf<WirePayment>, keyof sdk.Payment>,
+  CreatePaymentResponse: { payment: "itself", replayed: "replayed" } satisfies Record<
+    FieldOf<CreatePaymentResponse>,
+    keyof sdk.CreatedPayment | "itself"
+  >,
+  GetPaymentResponse: { payment: "itself" },
+  ListPaymentsResponse: { payments: "items", nextPageToken: "nextPageToken" } satisfies Record<
+    FieldOf<ListPaymentsResponse>,
+    keyof sdk.Page<sdk.Payment>
+  >,
+  Account: {
+    id: "id",
+    ownerId: "ownerId",
+    currencyCode: "currencyCode",
+    postedMinor: "posted",
+    heldMinor: "held",
+    availableMinor: "available",
+    overdraftMode: "overdraftMode",
+    overdraftLimitMinor: "overdraftLimit",
+    status: "status",
+    version: "version",
+    entrySequence: "entrySequence",
+    metadata: "metadata",
+    createTime: "createTime",
+    updateTime: "updateTime",
+  } satisfies Record<FieldOf<WireAccount>, keyof sdk.Account>,
+  CreateAccountResponse: { account: "itself" },
+  GetAccountResponse: { account: "itself" },
+  UpdateAccountResponse: { account: "itself" },
+  ListAccountsResponse: { accounts: "items", nextPageToken: "nextPageToken" },
+  Balance: {
+    accountId: "accountId",
+    currencyCode: "currencyCode",
+    postedMinor: "posted",
+    heldMinor: "held",
+    availableMinor: "available",
+    version: "version",
+    entrySequence: "entrySequence",
+    asOfTime: "asOfTime",
+  } satisfies Record<FieldOf<WireBalance>, keyof sdk.Balance>,
+  GetBalanceResponse: { balance: "itself" },
+  Entry: {
+    sequence: "sequence",
+    paymentId: "paymentId",
+    amountMinor: "amount",
+    balanceAfterMinor: "balanceAfter",
+    counterpartyAccountId: "counterpartyAccountId",
+    createTime: "createTime",
+  } satisfies Record<FieldOf<WireEntry>, keyof sdk.Entry>,
+  ListEntriesResponse: {
+    entries: "items",
+    openingBalanceMinor: "openingBalance",
+    closingBalanceMinor: "closingBalance",
+    nextPageToken: "nextPageToken",
+  } satisfies Record<FieldOf<ListEntriesResponse>, keyof sdk.StatementPage>,
+  VerifyLedgerResponse: {
+    ok: "ok",
+    accountCount: "accountCount",
+    paymentCount: "paymentCount",
+    entryCount: "entryCount",
+    eventCount: "eventCount",
+    findings: "findings",
+  } satisfies Record<FieldOf<VerifyLedgerResponse>, keyof sdk.LedgerReport>,
+  LedgerFinding: { kind: "kind", subjectId: "subjectId", detail: "detail" } satisfies Record<
+    FieldOf<WireFinding>,
+    keyof sdk.LedgerFinding
+  >,
+};
+
+/** Messages that no method carries; the package has them among its generated ones. */
+export const GENERATED_ONLY = ["PaymentEvent"];
