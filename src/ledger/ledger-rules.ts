@@ -25,6 +25,22 @@ export const LEDGER_RULES = {
         or e.creditor_id is distinct from p.creditor_account_id::text
       else e.legs is not null end`,
 
+  PAYMENT_BALANCE_AFTER_WRONG: `
+    select p.id as subject_id, format('entry %s of account %s has %s as the balance after it',
+      e.entry_sequence, e.account_id, e.balance_after_minor) as detail
+    from payment p join entry e on e.payment_id = p.id
+    where e.balance_after_minor is distinct from case e.account_id
+      when p.debtor_account_id then p.debtor_balance_after_minor
+      when p.creditor_account_id then p.creditor_balance_after_minor end`,
+
+  ENTRY_COUNTERPARTY_WRONG: `
+    select e.payment_id as subject_id, format('entry %s of account %s names %s',
+      e.entry_sequence, e.account_id, e.counterparty_account_id) as detail
+    from payment p join entry e on e.payment_id = p.id
+    where e.counterparty_account_id is distinct from case e.account_id
+      when p.debtor_account_id then p.creditor_account_id
+      when p.creditor_account_id then p.debtor_account_id end`,
+
   ENTRY_WITHOUT_PAYMENT: `
     select e.payment_id as subject_id,
       format('entry %s of account %s', e.entry_sequence, e.account_id) as detail

@@ -19,15 +19,15 @@ import { createTestDatabase, type TestDatabase } from "./postgres.ts";
 
 /** A migrated database of a test's own. */
 export function createMigratedDatabase(): Promise<TestDatabase> {
-  return createTestDatabase({
-    name: "migrated",
-    async prepare(url) {
-      const database = await openDatabase({ url, entities, poolSize: 2, commitPoolSize: 2 });
-      await migrate(database);
-      await ensurePartitions(database);
-      await database.close();
-    },
-  });
+  return createTestDatabase({ name: "migrated", prepare: prepareDatabase });
+}
+
+/** Migrates an empty database and makes its partitions. */
+export async function prepareDatabase(url: string): Promise<void> {
+  const database = await openDatabase({ url, entities, poolSize: 2, commitPoolSize: 2 });
+  await migrate(database);
+  await ensurePartitions(database);
+  await database.close();
 }
 
 /** What a ledger under test is to differ in. */
@@ -68,12 +68,12 @@ export async function openLedger(url: string, options: TestLedgerOptions = {}) {
 
   async function open(settings: Partial<AccountRow> = {}): Promise<AccountRow> {
     return openAccount(callAs("admin"), {
-      accountId: undefined,
+      accountId: settings.id,
       ownerId: settings.ownerId ?? "alice",
       currencyCode: settings.currencyCode ?? "EUR",
       overdraftMode: settings.overdraftMode ?? "NONE",
       overdraftLimitMinor: settings.overdraftLimitMinor ?? 0n,
-      metadata: {},
+      metadata: settings.metadata ?? {},
     });
   }
 
