@@ -3,6 +3,7 @@ import { AccountService } from "../../gen/instantpayment/v1/account_service_pb.t
 import { LedgerService } from "../../gen/instantpayment/v1/ledger_service_pb.ts";
 import { PaymentService } from "../../gen/instantpayment/v1/payment_service_pb.ts";
 import { type AccountMethods, createAccountMethods } from "./accounts.ts";
+import { type BatchMethods, createBatchMethods } from "./batch.ts";
 import { invalidInput } from "./error.ts";
 import { createLedgerMethods, type LedgerMethods } from "./ledger.ts";
 import { createPaymentMethods, type PaymentMethods } from "./payments.ts";
@@ -27,7 +28,8 @@ export interface RawClients {
 }
 
 /** A client of the service. It needs no closing and may be shared by the whole program. */
-export interface InstantPayment extends PaymentMethods, AccountMethods, LedgerMethods {
+export interface InstantPayment
+  extends PaymentMethods, BatchMethods, AccountMethods, LedgerMethods {
   /** The generated clients with the same address and key, for what has no method here. */
   readonly raw: RawClients;
 }
@@ -64,6 +66,7 @@ export function createInstantPaymentOn(
   };
   return {
     ...createPaymentMethods({ rpc: raw.payments, makeCall }),
+    ...createBatchMethods({ rpc: raw.payments, makeCall }),
     ...createAccountMethods({ rpc: raw.accounts, makeCall }),
     ...createLedgerMethods({ rpc: raw.ledger, makeCall }),
     raw,

@@ -149,7 +149,8 @@ export function createPaymentMethods(deps: {
   };
 }
 
-function createPaymentRequest(payment: NewPayment) {
+/** The request for a payment, with a key. Throws INVALID_FIELD. */
+export function createPaymentRequest(payment: NewPayment) {
   const { amount, expireTime, idempotencyKey = randomId(), ...rest } = payment;
   if (typeof amount !== "object" || amount === null) {
     throw invalidInput("amount", 'must be such as { value: "12.50", currencyCode: "EUR" }');
@@ -175,7 +176,7 @@ function listPaymentsRequest({ accountId, status, startTime, endTime, pageSize }
 }
 
 /** A payment off the wire. Throws INVALID_FIELD if this package doesn't know the currency. */
-function paymentFromWire(payment: WirePayment): Payment {
+export function paymentFromWire(payment: WirePayment): Payment {
   const { currencyCode, amountMinor } = payment.amount!;
   const decimal = (minor: bigint) => fromMinorUnits(minor, currencyCode);
   const { expireTime, debtorBalanceAfterMinor, creditorBalanceAfterMinor } = payment;

@@ -16,6 +16,7 @@ export type {
   EntryFilter,
   NewAccount,
 } from "./accounts.ts";
+export type { BatchMethods, BatchOptions, BatchResult } from "./batch.ts";
 export type { ErrorCode, FieldViolation } from "./error.ts";
 export { InstantPaymentError } from "./error.ts";
 export type { LedgerFinding, LedgerMethods, LedgerReport } from "./ledger.ts";

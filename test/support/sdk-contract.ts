@@ -18,6 +18,9 @@ import type {
 import type { Money as WireMoney } from "../../gen/instantpayment/v1/money_pb.ts";
 import type { Payment as WirePayment } from "../../gen/instantpayment/v1/payment_pb.ts";
 import type {
+  BatchCreatePaymentsError,
+  BatchCreatePaymentsRequest,
+  BatchCreatePaymentsResult,
   CreatePaymentRequest,
   CreatePaymentResponse,
   ListPaymentsRequest,
@@ -33,6 +36,7 @@ type RpcOf<Service extends { readonly method: object }> = keyof Service["method"
 export const METHODS = {
   PaymentService: {
     createPayment: "createPayment",
+    batchCreatePayments: "batchCreatePayments",
     getPayment: "getPayment",
     listPayments: "listPayments",
   } satisfies Record<RpcOf<typeof PaymentService>, keyof sdk.InstantPayment>,
@@ -65,6 +69,10 @@ export const REQUESTS = {
     expireTime: "expireTime",
     validateOnly: "validateOnly",
   } satisfies Record<FieldOf<CreatePaymentRequest>, keyof sdk.NewPayment>,
+  BatchCreatePaymentsRequest: { requests: "itself", atomic: "atomic" } satisfies Record<
+    FieldOf<BatchCreatePaymentsRequest>,
+    keyof sdk.BatchOptions | "itself"
+  >,
   GetPaymentRequest: { paymentId: "itself" },
   ListPaymentsRequest: {
     accountId: "accountId",
@@ -142,6 +150,16 @@ export const ANSWERS = {
   CreatePaymentResponse: { payment: "itself", replayed: "replayed" } satisfies Record<
     FieldOf<CreatePaymentResponse>,
     keyof sdk.CreatedPayment | "itself"
+  >,
+  BatchCreatePaymentsResponse: { results: "itself" },
+  BatchCreatePaymentsResult: {
+    payment: "payment",
+    error: "error",
+    replayed: "replayed",
+  } satisfies Record<FieldOf<BatchCreatePaymentsResult>, keyof sdk.BatchResult>,
+  BatchCreatePaymentsError: { code: "code", reason: "reason", message: "message" } satisfies Record<
+    FieldOf<BatchCreatePaymentsError>,
+    keyof sdk.InstantPaymentError
   >,
   GetPaymentResponse: { payment: "itself" },
   ListPaymentsResponse: { payments: "items", nextPageToken: "nextPageToken" } satisfies Record<

@@ -1,0 +1,68 @@
+import type { Client } from "@connectrpc/connect";
+import type {
+  BatchCreatePaymentsError,
+  PaymentService,
+} from "../../gen/instantpayment/v1/payment_service_pb.ts";
+import { type ErrorCode, InstantPaymentError } from "./error.ts";
+import {
+  createPaymentRequest,
+  type NewPayment,
+  type Payment,
+  paymentFromWire,
+} from "./payments.ts";
+import type { CallOptions, MakeCall } from "./retry.ts";
+
+/** How a batch of payments is made. */
+export interface BatchOptions extends CallOptions {
+  /** True: all settle or nothing is written. Default false: each for itself. */
+  readonly atomic?: boolean;
+}
+
+/** What became of one payment of a batch: the payment, or why there is none. */
+export interface BatchResult {
+  readonly payment: Payment | undefined;
+  /** True if an earlier request with the same key made the payment. */
+  readonly replayed: boolean;
+  readonly error: InstantPaymentError | undefined;
+}
+
+/** The methods for many payments at once. */
+export interface BatchMethods {
+  /**
+   * Makes 1 to 1,000 payments in one call; a result for each, in order. Keys are made and kept
+   * over the client's retries as by createPayment. Throws InstantPaymentError for what concerns
+   * the whole batch; if its `outcomeUnknown` is true, send the same batch with your own keys again.
+   */
+  batchCreatePayments(
+    payments: readonly NewPayment[],
+    options?: BatchOptions,
+  ): Promise<BatchResult[]>;
+}
+
+/** Makes the methods for many payments on top of the generated client. */
+export function createBatchMethods(deps: {
+  readonly rpc: Client<typeof PaymentService>;
+  readonly makeCall: MakeCall;
+}): BatchMethods {
+  const { rpc, makeCall } = deps;
+  return {
+    async batchCreatePayments(payments, { atomic = false, ...options } = {}) {
+      const requests = payments.map((payment) => createPaymentRequest(payment));
+      const { results } = await makeCall({ writes: true }, options, (attempt) =>
+        rpc.batchCreatePayments({ requests, atomic }, attempt),
+      );
+      return results.map(({ payment, error, replayed }, i) => ({
+        payment: payment && paymentFromWire(payment),
+        replayed,
+        error: error && errorOf(error, requests[i]?.idempotencyKey),
+      }));
+    },
+  };
+}
+
+function errorOf(
+  { code, reason, message }: BatchCreatePaymentsError,
+  idempotencyKey: string | undefined,
+): InstantPaymentError {
+  return new InstantPaymentError(message, { reason, code: code as ErrorCode, idempotencyKey });
+}
