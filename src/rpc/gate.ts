@@ -11,7 +11,8 @@ export interface Gate {
    * authentication itself throws.
    */
   admit(authorization: string | undefined): Promise<Principal>;
-  /** Throws UNAVAILABLE once the server is closing. */
+  readonly isShut: () => boolean;
+  /** Throws UNAVAILABLE once the gate is shut. */
   assertOpen(): void;
   /** From now on nobody is let in. */
   shut(): void;
@@ -21,6 +22,7 @@ export interface Gate {
 export function createGate(authenticate: Authenticate): Gate {
   let isShut = false;
   return {
+    isShut: () => isShut,
     async admit(authorization) {
       const principal = await authenticate(authorization);
       if (principal === undefined) throw new ServiceError("MISSING_CREDENTIALS");

@@ -50,6 +50,8 @@ const TIMEOUT_ANSWER = "HTTP/1.1 408 Request Timeout\r\nConnection: close\r\n\r\
  */
 export function createListener(options: ListenerOptions): Listener {
   const sockets = new Set<Socket>();
+  // Connections that haven't shown yet which protocol they speak.
+  const unknown = new Set<Socket>();
   const sessions = new Set<ServerHttp2Session>();
   const http1 = createHttp1(options);
   const http2 = createHttp2(options, sessions);
@@ -59,7 +61,7 @@ export function createListener(options: ListenerOptions): Listener {
     async start() {
       // Servers that never listen themselves enforce no header time-out without this.
       http1.emit("listening");
-      front = await createFront(options, http1, http2);
+      front = await createFront(options, unknown, (isHttp2) => (isHttp2 ? http2 : http1));
       front.on("connection", (socket) => {
         sockets.add(socket);
         socket.once("close", () => sockets.delete(socket));
@@ -70,8 +72,11 @@ export function createListener(options: ListenerOptions): Listener {
     async close(graceMs) {
       if (front === undefined) return;
       const closed = new Promise<void>((resolve) => front?.close(() => resolve()));
+      // A connection that has done its last call is closed at once instead of kept alive.
+      http1.keepAliveTimeout = 1;
       http1.close();
       for (const session of sessions) session.close();
+      for (const socket of unknown) socket.destroy();
       const timer = setTimeout(() => {
         for (const socket of sockets) socket.destroy();
       }, graceMs);
@@ -85,7 +90,8 @@ function createHttp1({ limits, onRequest }: ListenerOptions): Http1Server {
   return createHttp1Server(
     {
       headersTimeout: limits.headersTimeoutMs,
-      requestTimeout: limits.headersTimeoutMs + limits.bodyTimeoutMs,
+      // Counted from the first byte, while unary calls count their body from the headers on.
+      requestTimeout: limits.bodyTimeoutMs + 1_000,
       connectionsCheckingInterval: 500,
       keepAliveTimeout: limits.idleTimeoutMs,
       maxHeaderSize: limits.maxHeaderBytes,
@@ -116,14 +122,19 @@ function createHttp2(options: ListenerOptions, sessions: Set<ServerHttp2Session>
 
 async function createFront(
   { tls, logger }: ListenerOptions,
-  http1: Http1Server,
-  http2: Http2Server,
+  unknown: Set<Socket>,
+  serverFor: (isHttp2: boolean) => Server,
 ): Promise<Server> {
   const onError = (err: Error): void => logger.debug({ err }, "connection failed");
   if (tls === undefined) {
     return createTcpServer({ noDelay: true }, (socket) => {
       socket.on("error", onError);
-      sniff(socket, (isHttp2) => (isHttp2 ? http2 : http1).emit("connection", socket));
+      unknown.add(socket);
+      socket.once("close", () => unknown.delete(socket));
+      sniff(socket, (isHttp2) => {
+        unknown.delete(socket);
+        serverFor(isHttp2).emit("connection", socket);
+      });
     });
   }
   const [cert, key] = await Promise.all([readFile(tls.certFile), readFile(tls.keyFile)]);
@@ -137,7 +148,7 @@ async function createFront(
   server.on("tlsClientError", onError);
   server.on("secureConnection", (socket: TLSSocket) => {
     socket.on("error", onError);
-    (socket.alpnProtocol === "h2" ? http2 : http1).emit("connection", socket);
+    serverFor(socket.alpnProtocol === "h2").emit("connection", socket);
   });
   return server;
 }

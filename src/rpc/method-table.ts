@@ -7,6 +7,7 @@ import {
   type MethodImplSpec,
 } from "@connectrpc/connect";
 import type { MethodLimits, RpcLimits } from "./limits.ts";
+import { createMessageParser, type ParseMessage } from "./request-message.ts";
 import { idempotencyFieldOf } from "./request-rules.ts";
 
 type Implementation<Kind extends MethodImplSpec["kind"]> = Extract<MethodImplSpec, { kind: Kind }>;
@@ -16,6 +17,7 @@ export interface UnaryMethod {
   /** `package.Service/Method`, for logs and metrics. */
   readonly name: string;
   readonly desc: DescMethodUnary;
+  readonly parse: ParseMessage;
   readonly implementation: Implementation<"unary">["impl"];
   readonly limits: MethodLimits;
   /** It needs no key. */
@@ -51,6 +53,7 @@ export function createMethodTable(
     unary.set(`/${name}`, {
       name,
       desc: spec.method,
+      parse: createMessageParser(spec.method.input),
       implementation: spec.impl,
       limits: { ...limits, ...limits.methods[name] },
       isPublic: publicServices.includes(spec.method.parent),

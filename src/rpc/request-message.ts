@@ -7,53 +7,77 @@ import {
   type Message,
 } from "@bufbuild/protobuf";
 import { invalidField, ServiceError } from "../kernel/errors.ts";
+import { createDecimalCheck } from "./decimal-integers.ts";
 
 /**
  * Reads a request message. JSON is taken strictly: UTF-8, no unknown or repeated member, no
  * unknown enum, at most 100 levels. Throws INVALID_FIELD where the value of a known field has the
  * wrong form, MALFORMED_REQUEST for everything else.
  */
-export function parseMessage(schema: DescMessage, bytes: Buffer, isJson: boolean): Message {
-  if (!isJson) {
-    try {
-      return fromBinary(schema, bytes);
-    } catch (cause) {
-      throw malformed("the body isn't a valid Protobuf message", cause);
-    }
-  }
-  if (!isUtf8(bytes)) throw malformed("the body isn't UTF-8");
+export type ParseMessage = (bytes: Buffer, isJson: boolean) => Message;
+
+/** Makes the reader of one type of message. */
+export function createMessageParser(schema: DescMessage): ParseMessage {
+  const checkDecimals = createDecimalCheck(schema);
+  return (bytes, isJson) => {
+    if (!isJson) return parseBinary(schema, bytes);
+    if (!isUtf8(bytes)) throw malformed("the body isn't UTF-8");
+    const json = bytes.toString("utf8");
+    const message = parseJson(schema, json);
+    checkDecimals?.(json);
+    return message;
+  };
+}
+
+function parseBinary(schema: DescMessage, bytes: Buffer): Message {
   try {
-    return fromJsonString(schema, bytes.toString("utf8"), { ignoreUnknownFields: false });
+    return fromBinary(schema, bytes);
+  } catch (cause) {
+    throw malformed("the body isn't a valid Protobuf message", cause);
+  }
+}
+
+function parseJson(schema: DescMessage, json: string): Message {
+  try {
+    return fromJsonString(schema, json, { ignoreUnknownFields: false });
   } catch (cause) {
     throw jsonError(schema, cause);
   }
 }
 
+/** The parser tells what it choked on in words alone, so that's where the field is found. */
 function jsonError(schema: DescMessage, cause: unknown): ServiceError {
   const text = cause instanceof Error ? cause.message : String(cause);
-  const [, type, name, problem] =
-    /^cannot decode field ([\w.]+)\.(\w+) from JSON: (.*)$/s.exec(text) ?? [];
-  if (type === undefined || name === undefined) return malformed(text, cause);
-  const isNamed = (field: DescField): boolean =>
-    field.name === name && field.parent.typeName === type;
-  return invalidField(pathTo(schema, isNamed, new Set()) ?? name, problem ?? text);
+  const [, subject, problem] = /^cannot decode (.+?) from JSON: (.*)$/s.exec(text) ?? [];
+  if (subject === undefined || problem === undefined) return malformed(text, cause);
+  const paths = pathsTo(schema, (field) => isAbout(subject, field), new Set());
+  const [path] = paths;
+  // Of two fields of one type there's no telling which it was.
+  return path !== undefined && paths.length === 1
+    ? invalidField(path, problem)
+    : malformed(text, cause);
 }
 
-/** The proto path of the first field that matches, in the order of the schema. */
-function pathTo(
+function isAbout(subject: string, field: DescField): boolean {
+  if (subject === `field ${field.parent.typeName}.${field.name}`) return true;
+  if (subject === `enum ${field.enum?.typeName}`) return true;
+  const isWellKnown = field.message?.typeName.startsWith("google.protobuf.") ?? false;
+  return isWellKnown && subject === `message ${field.message?.typeName}`;
+}
+
+/** The proto paths of all fields that match, each message type entered once. */
+function pathsTo(
   schema: DescMessage,
   matches: (field: DescField) => boolean,
   seen: Set<DescMessage>,
-): string | undefined {
-  if (seen.has(schema)) return undefined;
+): string[] {
+  if (seen.has(schema)) return [];
   seen.add(schema);
-  for (const field of schema.fields) {
-    if (matches(field)) return field.name;
-    if (field.message === undefined) continue;
-    const rest = pathTo(field.message, matches, seen);
-    if (rest !== undefined) return `${field.name}.${rest}`;
-  }
-  return undefined;
+  return schema.fields.flatMap((field) => {
+    if (matches(field)) return [field.name];
+    if (field.message === undefined) return [];
+    return pathsTo(field.message, matches, seen).map((rest) => `${field.name}.${rest}`);
+  });
 }
 
 function malformed(message: string, cause?: unknown): ServiceError {

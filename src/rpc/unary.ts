@@ -10,7 +10,6 @@ import type { HttpHeaders, HttpRequest, HttpResponse } from "./http.ts";
 import type { RpcLimits } from "./limits.ts";
 import type { UnaryMethod } from "./method-table.ts";
 import { messageFromBody, messageFromQuery } from "./request-body.ts";
-import { parseMessage } from "./request-message.ts";
 import { mergeIdempotencyKey, type CheckRequest } from "./request-rules.ts";
 import { UnaryContext } from "./unary-context.ts";
 import { sendError, sendMessage, type WireFormat } from "./wire-format.ts";
@@ -90,7 +89,7 @@ async function work(call: UnaryCall): Promise<void> {
   assertInTime(call);
   const bytes = await receive(call);
   assertInTime(call);
-  const message = parseMessage(method.desc.input, bytes, format.isJson);
+  const message = method.parse(bytes, format.isJson);
   if (method.idempotencyField !== undefined) {
     mergeIdempotencyKey(message, method.idempotencyField, request.headers["idempotency-key"]);
   }
@@ -153,8 +152,7 @@ function answer(call: UnaryCall, message: Message, context: UnaryContext): void 
 
 function refuse(call: UnaryCall, error: ServiceError, status?: number): void {
   if (!settle(call, error)) return;
-  const headers = headersFor(call);
-  if (status === 408 && call.request.httpVersionMajor === 1) headers.connection = "close";
+  const headers = headersFor(call, status === 408 || call.deps.gate.isShut());
   const connectError = toConnectError(error, call.requestId);
   sendError(call.response, call.format, connectError, headers, status);
 }
@@ -175,8 +173,9 @@ function settle(call: UnaryCall, error: ServiceError | undefined): boolean {
   return true;
 }
 
-function headersFor(call: UnaryCall): HttpHeaders {
+function headersFor(call: UnaryCall, isLast = call.deps.gate.isShut()): HttpHeaders {
   const headers: HttpHeaders = { "x-request-id": call.requestId };
   if (call.request.method === "GET") headers["cache-control"] = "no-store";
+  if (isLast && call.request.httpVersionMajor === 1) headers.connection = "close";
   return headers;
 }

@@ -18,6 +18,8 @@ export interface EchoServer {
   readonly host: string;
   readonly port: number;
   readonly url: string;
+  /** The `remittanceInformation` of every payment that came through so far. */
+  readonly orders: () => readonly string[];
   /** The lines of the log so far, parsed. */
   readonly log: () => Record<string, unknown>[];
   readonly close: (graceMs?: number) => Promise<void>;
@@ -31,6 +33,7 @@ export async function startEchoServer(
   options: Partial<RpcServerOptions> = {},
 ): Promise<EchoServer> {
   const lines: string[] = [];
+  const orders: string[] = [];
   const sink = new PassThrough().on("data", (chunk: Buffer) => lines.push(chunk.toString()));
   const server = createRpcServer({
     host: "127.0.0.1",
@@ -43,6 +46,7 @@ export async function startEchoServer(
       router.service(PaymentService, {
         createPayment: async (request, context) => {
           const { principal } = callOf(context);
+          orders.push(request.remittanceInformation);
           await obey(request.remittanceInformation);
           const { validateOnly, ...payment } = request;
           return {
@@ -78,6 +82,7 @@ export async function startEchoServer(
     host,
     port,
     url: `${options.tls ? "https" : "http"}://${host}:${port}`,
+    orders: () => orders,
     log: () =>
       lines
         .join("")

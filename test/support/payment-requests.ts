@@ -1,0 +1,33 @@
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import {
+  CreatePaymentRequestSchema,
+  type CreatePaymentRequest,
+} from "../../gen/instantpayment/v1/payment_service_pb.ts";
+
+/** Fields of a request to set otherwise. */
+export type PaymentChanges = Omit<MessageInitShape<typeof CreatePaymentRequestSchema>, "$typeName">;
+
+/** The path of CreatePayment. */
+export const CREATE_PAYMENT = "/instantpayment.v1.PaymentService/CreatePayment";
+
+/** A request that breaks no rule, with what differs. */
+export function paymentRequest(changes: PaymentChanges = {}): CreatePaymentRequest {
+  return create(CreatePaymentRequestSchema, {
+    idempotencyKey: "key-1",
+    debtorAccountId: "0198c1f0-0000-7000-8000-000000000001",
+    creditorAccountId: "0198c1f0-0000-7000-8000-000000000002",
+    amount: { currencyCode: "EUR", amountMinor: 500n },
+    ...changes,
+  });
+}
+
+/** The same as JSON members, for bodies that no message can be made of. */
+export function paymentJson(changes: Readonly<Record<string, unknown>> = {}) {
+  return {
+    idempotencyKey: "key-1",
+    debtorAccountId: "0198c1f0-0000-7000-8000-000000000001",
+    creditorAccountId: "0198c1f0-0000-7000-8000-000000000002",
+    amount: { currencyCode: "EUR", amountMinor: "500" },
+    ...changes,
+  };
+}
