@@ -1,6 +1,7 @@
 import { parseSync, Visitor } from "oxc-parser";
 import type { VisitorObject } from "oxc-parser";
 
+type Module = ReturnType<typeof parseSync>["module"];
 type Statement = ReturnType<typeof parseSync>["program"]["body"][number];
 
 /** An `import`, `export ... from` or `import()` of a file. */
@@ -50,7 +51,21 @@ export function parseSource(path: string, text: string): SourceFile {
         text.slice(end, offset).trim() === "" &&
         start < offset,
     );
-  const imports: ImportOf[] = [
+  return {
+    path,
+    text,
+    lineCount: text.split("\n").length - (text.endsWith("\n") ? 1 : 0),
+    imports: importsOf(module, text, lineAt),
+    exports: exportsOf(program.body, lineAt, documentedAt),
+    statements: program.body,
+    lineAt,
+    visit: (visitor) => new Visitor(visitor).visit(program),
+  };
+}
+
+/** Imports, `export ... from` and `import()`; of a re-export one, however many names it has. */
+function importsOf(module: Module, text: string, lineAt: (offset: number) => number): ImportOf[] {
+  return [
     ...module.staticImports.map(({ start, moduleRequest, entries }) => ({
       line: lineAt(start),
       from: moduleRequest.value,
@@ -78,16 +93,6 @@ export function parseSource(path: string, text: string): SourceFile {
       typeOnly: false,
     })),
   ];
-  return {
-    path,
-    text,
-    lineCount: text.split("\n").length - (text.endsWith("\n") ? 1 : 0),
-    imports,
-    exports: exportsOf(program.body, lineAt, documentedAt),
-    statements: program.body,
-    lineAt,
-    visit: (visitor) => new Visitor(visitor).visit(program),
-  };
 }
 
 /** The names that a top-level declaration makes. */
