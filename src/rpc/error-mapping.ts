@@ -9,35 +9,7 @@ import {
   RetryInfoSchema,
 } from "../../gen/google/rpc/error_details_pb.ts";
 import { ServiceError, type ErrorReason } from "../kernel/errors.ts";
-
-/** The `domain` of every ErrorInfo. */
-export const ERROR_DOMAIN = "instantpayment";
-
-/** How each reason is told over the wire; a reason without a code doesn't compile. */
-export const CODE_BY_REASON = {
-  INVALID_FIELD: Code.InvalidArgument,
-  MALFORMED_REQUEST: Code.InvalidArgument,
-  INVALID_PAGE_TOKEN: Code.InvalidArgument,
-  EXPIRE_TIME_PASSED: Code.InvalidArgument,
-  MISSING_CREDENTIALS: Code.Unauthenticated,
-  MISSING_SCOPE: Code.PermissionDenied,
-  ACCOUNT_NOT_FOUND: Code.NotFound,
-  PAYMENT_NOT_FOUND: Code.NotFound,
-  SERVICE_UNKNOWN: Code.NotFound,
-  IDEMPOTENCY_KEY_REUSED: Code.AlreadyExists,
-  ACCOUNT_ID_TAKEN: Code.AlreadyExists,
-  ACCOUNT_VERSION_MISMATCH: Code.Aborted,
-  ACCOUNT_STATE_FORBIDS: Code.FailedPrecondition,
-  DEADLINE_EXCEEDED: Code.DeadlineExceeded,
-  CANCELLED: Code.Canceled,
-  REQUEST_TOO_LARGE: Code.ResourceExhausted,
-  OVERLOADED: Code.ResourceExhausted,
-  UNAVAILABLE: Code.Unavailable,
-  UNIMPLEMENTED: Code.Unimplemented,
-  PAYMENT_DECLINED: Code.FailedPrecondition,
-  BATCH_NOT_APPLIED: Code.FailedPrecondition,
-  INTERNAL: Code.Internal,
-} as const satisfies Record<ErrorReason, Code>;
+import { CODE_BY_REASON, ERROR_DOMAIN } from "./error-codes.ts";
 
 /** The code's name in logs and metrics, as Connect writes it; "ok" without an error. */
 export function codeName(error: ServiceError | undefined): string {

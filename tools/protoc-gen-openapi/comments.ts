@@ -20,8 +20,8 @@ export function commentOf(desc: Exclude<AnyDesc, DescFile>): string {
     .join("\n\n");
 }
 
-/** The first sentence of a method's comment, without its full stop. */
+/** The first sentence of a method's comment as plain text, without its full stop. */
 export function summaryOf(desc: DescMethod): string {
   const [paragraph = ""] = commentOf(desc).split("\n\n");
-  return /^(.+?)\.(?:\s|$)/.exec(paragraph)?.[1] ?? paragraph;
+  return (/^(.+?)\.(?:\s|$)/.exec(paragraph)?.[1] ?? paragraph).replaceAll("`", "");
 }

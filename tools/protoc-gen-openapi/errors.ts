@@ -7,7 +7,7 @@ import {
 } from "@bufbuild/protobuf";
 import { codeToHttpStatus, codeToString } from "@connectrpc/connect/protocol-connect";
 import { ERROR_CATALOGUE, type ErrorReason } from "../../src/kernel/errors.ts";
-import { CODE_BY_REASON } from "../../src/rpc/error-mapping.ts";
+import { CODE_BY_REASON, ERROR_DOMAIN } from "../../src/rpc/error-codes.ts";
 import { withJsonNames } from "./comments.ts";
 
 const TITLES: Record<number, string> = {
@@ -29,7 +29,7 @@ const statusOf = (reason: ErrorReason): number => codeToHttpStatus(CODE_BY_REASO
 const row = (reason: ErrorReason): string => {
   const { cause, fix } = ERROR_CATALOGUE[reason];
   const code = codeToString(CODE_BY_REASON[reason]);
-  return withJsonNames(`| \`${reason}\` | \`${code}\` | ${cause} | ${fix} |`);
+  return `| \`${reason}\` | \`${code}\` | ${withJsonNames(cause)} | ${withJsonNames(fix)} |`;
 };
 
 /** References to the error answers that a method can give, by HTTP status. */
@@ -76,7 +76,7 @@ const RETRY_AFTER = {
 const EXAMPLE_REQUEST_ID = "01980000-0000-7000-8000-0000000000f1";
 
 function example(reason: ErrorReason, registry: Registry): JsonObject {
-  const info = { reason, domain: "instantpayment", metadata: {} };
+  const info = { reason, domain: ERROR_DOMAIN, metadata: {} };
   const details = [detail("google.rpc.ErrorInfo", info, registry)];
   if (reason === "INVALID_FIELD") {
     const field = "amount.amount_minor";
@@ -141,7 +141,9 @@ export function errorSchemas(): JsonObject {
 }
 
 function detailSchemas(): JsonObject {
-  const all = reasons.map((reason) => `- \`${reason}\`: ${ERROR_CATALOGUE[reason].cause}`);
+  const all = reasons.map(
+    (reason) => `- \`${reason}\`: ${withJsonNames(ERROR_CATALOGUE[reason].cause)}`,
+  );
   return {
     ErrorInfo: {
       type: "object",
@@ -149,7 +151,7 @@ function detailSchemas(): JsonObject {
       required: ["reason", "domain"],
       properties: {
         reason: { ...text(`Why the call was refused.\n\n${all.join("\n")}`), enum: reasons },
-        domain: { ...text("Whose reason it is."), const: "instantpayment" },
+        domain: { ...text("Whose reason it is."), const: ERROR_DOMAIN },
         metadata: {
           type: "object",
           description: "Names and values that help, for example the field that differs.",

@@ -38,26 +38,56 @@ export const REQUEST_EXAMPLES: Readonly<Record<string, JsonObject>> = {
   VerifyLedgerRequest: {},
 };
 
-const payment = {
-  id: demoPaymentId,
-  ...createPayment,
-  sequence: 1,
-  createTime: "2026-03-01T09:30:00.125Z",
-  updateTime: "2026-03-01T09:30:00.125Z",
-};
+const time = "2026-03-01T09:30:00.125Z";
 
 const settled = {
-  ...payment,
+  id: demoPaymentId,
+  ...createPayment,
   status: "PAYMENT_STATUS_SETTLED",
+  sequence: 1,
   debtorBalanceAfterMinor: "98750",
+  createTime: time,
+  updateTime: time,
 };
 
 const rejected = {
-  ...payment,
+  id: demoPaymentId,
+  ...createPayment,
   status: "PAYMENT_STATUS_REJECTED",
   reason: "PAYMENT_REASON_INSUFFICIENT_FUNDS",
   reasonCode: "AM04",
   reasonDetail: "The debtor account's available balance is below the amount.",
+  sequence: 1,
+  createTime: time,
+  updateTime: time,
+};
+
+const balance = {
+  currencyCode: "EUR",
+  postedMinor: "98750",
+  heldMinor: "0",
+  availableMinor: "98750",
+  version: "2",
+  entrySequence: "2",
+};
+
+const account = {
+  id: demoDebtorAccountId,
+  ownerId: "demo",
+  ...balance,
+  overdraftMode: "OVERDRAFT_MODE_NONE",
+  status: "ACCOUNT_STATUS_OPEN",
+  createTime: "2026-03-01T09:00:00Z",
+  updateTime: time,
+};
+
+const entry = {
+  sequence: "2",
+  paymentId: demoPaymentId,
+  amountMinor: "-1250",
+  balanceAfterMinor: "98750",
+  counterpartyAccountId: demoCreditorAccountId,
+  createTime: time,
 };
 
 /** An answer, without its zero values. */
@@ -66,13 +96,36 @@ interface ResponseExample {
   readonly value: JsonObject;
 }
 
-/** Examples of answers where the schema alone says too little, by the message's name. */
-export const RESPONSE_EXAMPLES: Readonly<
-  Record<string, Readonly<Record<string, ResponseExample>>>
-> = {
+const one = (value: JsonObject): Record<string, ResponseExample> => ({
+  example: { summary: "Example", value },
+});
+
+/** Examples of answers, by the message's name; without one a viewer makes it from the schema. */
+export const RESPONSE_EXAMPLES: Readonly<Record<string, Record<string, ResponseExample>>> = {
   CreatePaymentResponse: {
-    settled: { summary: "Settled", value: { payment: settled, replayed: false } },
+    settled: { summary: "Settled", value: { payment: settled } },
     replayed: { summary: "The same request again", value: { payment: settled, replayed: true } },
-    declined: { summary: "Declined", value: { payment: rejected, replayed: false } },
+    declined: { summary: "Declined", value: { payment: rejected } },
   },
+  GetPaymentResponse: one({ payment: settled }),
+  ListPaymentsResponse: one({ payments: [settled, rejected] }),
+  CreateAccountResponse: one({ account }),
+  GetAccountResponse: one({ account }),
+  ListAccountsResponse: one({ accounts: [account] }),
+  UpdateAccountResponse: one({ account }),
+  GetBalanceResponse: one({
+    balance: { accountId: demoDebtorAccountId, ...balance, asOfTime: time },
+  }),
+  ListEntriesResponse: one({
+    entries: [entry],
+    openingBalanceMinor: "100000",
+    closingBalanceMinor: "98750",
+  }),
+  VerifyLedgerResponse: one({
+    ok: true,
+    accountCount: "3",
+    paymentCount: "2",
+    entryCount: "4",
+    eventCount: "2",
+  }),
 };

@@ -1,8 +1,6 @@
 import type { JsonObject } from "@bufbuild/protobuf";
 
 const DESCRIPTION = `
-Moves money between accounts at once and exactly once.
-
 **Calling.** Every method is \`POST /instantpayment.v1.Service/Method\` with a JSON body; methods
 without side effects can also be called by \`GET\`. The same methods are served as gRPC, gRPC-Web
 and Connect on the same port. Send your key as \`Authorization: Bearer <key>\`; here, press

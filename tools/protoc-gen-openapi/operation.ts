@@ -114,7 +114,7 @@ export const PARAMETERS = {
     name: "Connect-Timeout-Ms",
     in: "header",
     description: "How many milliseconds the caller waits: 5000 if absent, cut to 30000 if longer.",
-    schema: { type: "string", pattern: "^[0-9]{1,10}$" },
+    schema: { type: "integer", minimum: 1, maximum: 9_999_999_999 },
   },
   Encoding: {
     name: "encoding",

@@ -8,7 +8,7 @@ import { runNodeJs } from "@bufbuild/protoplugin";
 import { openApiDocument } from "./document.ts";
 
 // A plugin for `buf generate` that writes the contract as OpenAPI 3.1. It must not import from
-// gen/, which `clean: true` removes before the plugins run.
+// gen/, or nothing could be generated where gen/ is missing or broken.
 runNodeJs({
   name: "protoc-gen-openapi",
   version: "1",

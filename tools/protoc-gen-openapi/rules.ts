@@ -137,7 +137,7 @@ export function fieldLimits(desc: DescField): Limits {
 function digitsPattern(gte = "-1", lte = "9223372036854775807"): string {
   const rest = `[0-9]{0,${lte.length - 1}}`;
   if (BigInt(gte) > 0n) return `^[1-9]${rest}$`;
-  return BigInt(gte) === 0n ? `^(0|[1-9]${rest})$` : `^-?(0|[1-9]${rest})$`;
+  return BigInt(gte) === 0n ? `^(0|[1-9]${rest})$` : `^(0|-?[1-9]${rest})$`;
 }
 
 /** A message's rules over several fields, in sentences. */

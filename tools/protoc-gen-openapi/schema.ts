@@ -9,7 +9,12 @@ import { FeatureSet_FieldPresence } from "@bufbuild/protobuf/wkt";
 import { commentOf } from "./comments.ts";
 import { fieldLimits, messageNotes, requiredFields } from "./rules.ts";
 
-const LONG = { type: "string", format: "int64", pattern: "^-?(0|[1-9][0-9]{0,18})$" };
+const LONG = {
+  type: "string",
+  format: "int64",
+  pattern: "^(0|-?[1-9][0-9]{0,18})$",
+  examples: ["1250"],
+};
 
 /** How ProtoJSON writes a scalar. A scalar that isn't here is an error. */
 const SCALARS: Partial<Record<ScalarType, JsonObject>> = {
