@@ -47,7 +47,12 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
     clientUrl: options.url,
     driverOptions: { ...connection, max: options.poolSize },
     extensions: [Migrator],
-    migrations: { migrationsList: migrations, snapshot: false, tableName: "schema_migration" },
+    migrations: {
+      migrationsList: migrations,
+      snapshot: false,
+      silent: true,
+      tableName: "schema_migration",
+    },
     // One UPDATE per row, each with its version in the WHERE: a batched one is guarded by id alone.
     useBatchUpdates: false,
     ignoreUndefinedInQuery: true,

@@ -4,13 +4,14 @@ import { createServer } from "node:net";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Client } from "pg";
+import { openDataDirectory } from "./data-directory.ts";
 import { type PostgresCluster, openPostgresCluster } from "./postgres-cluster.ts";
 import { runProgram } from "./run-program.ts";
 import { StartupError } from "./startup-error.ts";
 
 /** What the embedded PostgreSQL is started with. */
 export interface EmbeddedPostgresOptions {
-  /** Absolute; the cluster is kept in `postgres` below it. */
+  /** The cluster is kept in `postgres` below it. */
   readonly dataDir: string;
   /** The database that `url` points to, made if there is none. */
   readonly database: string;
@@ -45,7 +46,7 @@ export async function startEmbeddedPostgres(
   options: EmbeddedPostgresOptions,
 ): Promise<EmbeddedPostgres> {
   const cluster = await openPostgresCluster(
-    options.dataDir,
+    await openDataDirectory(options.dataDir),
     options.relocateTo ?? "/var/lib/instant-payment",
   );
   const { owner, port } = await startOrAdopt(cluster, options.settings ?? {});

@@ -1,4 +1,4 @@
-import type { Server } from "node:net";
+import { type Server, createServer } from "node:net";
 import { StartupError } from "./startup-error.ts";
 
 /** Where to listen, and the setting that chose the port, to be named if that fails. */
@@ -26,7 +26,7 @@ export async function listen(server: Server, options: ListenOptions): Promise<nu
 }
 
 /** What failed listening is told as; errors of another kind come back as they are. */
-export function listenError(error: unknown, { host, port, setting }: ListenOptions): unknown {
+function listenError(error: unknown, { host, port, setting }: ListenOptions): unknown {
   const code = error instanceof Error && "code" in error ? error.code : undefined;
   const reason = {
     EADDRINUSE: `port ${port} on ${host} is taken: free it or set ${setting}`,
@@ -35,4 +35,23 @@ export function listenError(error: unknown, { host, port, setting }: ListenOptio
     ENOTFOUND: `${host} is unknown: set HOST`,
   }[String(code)];
   return reason === undefined ? error : new StartupError("unavailable", reason, { cause: error });
+}
+
+/**
+ * Throws a StartupError with a line for each port that can't be had, so that a start that can't
+ * succeed fails before it has done anything.
+ */
+export async function assertPortsFree(ports: readonly ListenOptions[]): Promise<void> {
+  const lines: string[] = [];
+  for (const options of ports) {
+    const probe = createServer();
+    try {
+      await listen(probe, options);
+      await new Promise((resolve) => probe.close(resolve));
+    } catch (error) {
+      if (!(error instanceof StartupError)) throw error;
+      lines.push(error.message);
+    }
+  }
+  if (lines.length > 0) throw new StartupError("unavailable", lines.join("\n"));
 }

@@ -1,5 +1,5 @@
 import { randomBytes, randomUUID } from "node:crypto";
-import { access, chmod, chown, lstat, mkdir, readFile, realpath } from "node:fs/promises";
+import { access, chown, lstat, mkdir, readFile, realpath } from "node:fs/promises";
 import { rename, rm, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type PostgresBinaries, preparePostgresBinaries } from "./postgres-binaries.ts";
@@ -41,10 +41,6 @@ export async function openPostgresCluster(
 
 async function openHome(dataDir: string, relocateTo: string, user: RunAs): Promise<string> {
   const home = join(dataDir, "postgres");
-  if (!(await exists(dataDir))) {
-    await mkdir(dataDir, { recursive: true });
-    await chmod(dataDir, 0o711);
-  }
   if (!(await exists(home))) {
     if (await canEnter(dataDir, user)) {
       await makePrivate(home, user);

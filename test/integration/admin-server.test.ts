@@ -10,7 +10,7 @@ const servers: AdminServer[] = [];
 afterEach(() => Promise.all(servers.splice(0).map((server) => server.close())));
 
 async function startWith(checks: Record<string, ReadinessCheck>, port = 0): Promise<string> {
-  const metrics = createMetrics();
+  const metrics = createMetrics().registry;
   const server = createAdminServer({ host: "127.0.0.1", port, checks, metrics });
   servers.push(server);
   return `http://127.0.0.1:${await server.start()}`;

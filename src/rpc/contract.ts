@@ -1,0 +1,33 @@
+import type { DescService } from "@bufbuild/protobuf";
+import type { ConnectRouter, ServiceImpl } from "@connectrpc/connect";
+import { AccountService } from "../../gen/instantpayment/v1/account_service_pb.ts";
+import { LedgerService } from "../../gen/instantpayment/v1/ledger_service_pb.ts";
+import { PaymentService } from "../../gen/instantpayment/v1/payment_service_pb.ts";
+
+/** What implements the contract; a service that this instance doesn't offer is undefined. */
+export interface Implementations {
+  readonly payments: ServiceImpl<typeof PaymentService> | undefined;
+  readonly accounts: ServiceImpl<typeof AccountService> | undefined;
+  readonly ledger: ServiceImpl<typeof LedgerService>;
+}
+
+/** The services that an instance offers, and what registers them. */
+export interface Contract {
+  readonly services: readonly DescService[];
+  readonly routes: (router: ConnectRouter) => void;
+}
+
+/** Puts each implementation beside its service of the contract. */
+export function implementContract({ payments, accounts, ledger }: Implementations): Contract {
+  const services: DescService[] = [LedgerService];
+  if (accounts !== undefined) services.unshift(AccountService);
+  if (payments !== undefined) services.unshift(PaymentService);
+  return {
+    services,
+    routes(router) {
+      if (payments !== undefined) router.service(PaymentService, payments);
+      if (accounts !== undefined) router.service(AccountService, accounts);
+      router.service(LedgerService, ledger);
+    },
+  };
+}
