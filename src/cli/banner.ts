@@ -1,0 +1,76 @@
+import type { AdminKey } from "./admin-key.ts";
+import type { DemoAccounts } from "./demo.ts";
+
+/** What there is to tell after a start. */
+export interface BannerFacts {
+  readonly apiUrl: string;
+  readonly adminUrl: string;
+  readonly adminKey: AdminKey;
+  /** Of the embedded database; absent with one of the user's own. */
+  readonly embedded?: {
+    readonly dataDirectory: string;
+    readonly demo: DemoAccounts;
+    /** For the curl line, new at each start so that it makes a payment. */
+    readonly idempotencyKey: string;
+  };
+}
+
+/** The text that is shown when the service is up: where it is, and commands that work as printed. */
+export function banner(facts: BannerFacts): string {
+  const { apiUrl, adminUrl, embedded } = facts;
+  const lines = [
+    "",
+    "  Instant Payment API is up.",
+    "",
+    `  API         ${apiUrl}`,
+    `  Operations  ${adminUrl}/readyz  ${adminUrl}/metrics`,
+    `  Admin key   ${describeKey(facts.adminKey)}`,
+  ];
+  if (embedded === undefined) return [...lines, "", ""].join("\n");
+  const { demo, dataDirectory, idempotencyKey } = embedded;
+  const payment = {
+    idempotencyKey,
+    debtorAccountId: demo.alice,
+    creditorAccountId: demo.bob,
+    amount: { currencyCode: "EUR", amountMinor: "1000" },
+  };
+  return [
+    ...lines,
+    `  Database    PostgreSQL in ${dataDirectory}, kept over restarts`,
+    "",
+    "  This is a demo, not a production set-up: one machine, no TLS, no copy of the data.",
+    "  For production set DATABASE_URL, ADMIN_API_KEY, TLS_CERT_FILE and TLS_KEY_FILE.",
+    "",
+    "  Pay 10.00 EUR from Alice to Bob (sent again it pays nothing: the key is used up):",
+    "",
+    curl(facts, "PaymentService/CreatePayment", payment),
+    "",
+    "  Look at Bob's balance:",
+    "",
+    curl(facts, "AccountService/GetBalance", { accountId: demo.bob }),
+    "",
+    "",
+  ].join("\n");
+}
+
+function describeKey(adminKey: AdminKey): string {
+  if (adminKey.source === "setting") return "as set in ADMIN_API_KEY";
+  if (adminKey.source === "kept") return `kept in ${adminKey.file}`;
+  return `${adminKey.key} (shown once, kept in ${adminKey.file})`;
+}
+
+function curl(facts: BannerFacts, method: string, body: object): string {
+  return [
+    `curl ${facts.apiUrl}/instantpayment.v1.${method} \\`,
+    `  -H 'Content-Type: application/json' \\`,
+    `  -H "Authorization: Bearer ${shellKey(facts.adminKey)}" \\`,
+    `  -d '${JSON.stringify(body)}'`,
+  ].join("\n");
+}
+
+/** Within double quotes. A kept key is read by the shell, so that it is shown only once. */
+function shellKey(adminKey: AdminKey): string {
+  if (adminKey.source === "setting") return "$ADMIN_API_KEY";
+  if (adminKey.source === "created") return adminKey.key;
+  return `$(cat '${adminKey.file.replaceAll("'", `'\\''`)}')`;
+}

@@ -1,0 +1,70 @@
+import { randomUUID } from "node:crypto";
+import { join } from "node:path";
+import { readOrCreate } from "../platform/data-directory.ts";
+
+/** What the demo does through the service's own use cases, as the administrator. */
+export interface DemoUseCases {
+  /** Makes the account if there is none of that id, and returns it. */
+  openAccount(account: {
+    readonly accountId: string;
+    readonly ownerId: string;
+    readonly currencyCode: string;
+    readonly overdraftMode: "NONE" | "UNBOUNDED";
+  }): Promise<{ readonly entrySequence: number }>;
+  createPayment(payment: {
+    readonly idempotencyKey: string;
+    readonly debtorAccountId: string;
+    readonly creditorAccountId: string;
+    readonly currencyCode: string;
+    readonly amountMinor: bigint;
+  }): Promise<unknown>;
+}
+
+/** Ids of the accounts to play with. */
+export interface DemoAccounts {
+  /** Without a limit: where the other two's money comes from. */
+  readonly funding: string;
+  readonly alice: string;
+  readonly bob: string;
+}
+
+const CURRENCY = "EUR";
+const START_BALANCE_MINOR = 100_000n;
+
+/**
+ * Makes the demo's accounts and funds two of them with 1,000.00 EUR, once.
+ *
+ * 1. Choose the ids and keep them in the data directory, so that every later step can be repeated.
+ * 2. Open the accounts; one that is there stays as it is.
+ * 3. Pay into those that never had an entry; the keys make it once even if a start was killed
+ *    between a payment and the next.
+ */
+export async function ensureDemo(
+  dataDirectory: string,
+  useCases: DemoUseCases,
+): Promise<DemoAccounts> {
+  const { content } = await readOrCreate(join(dataDirectory, "demo.json"), () =>
+    JSON.stringify({ funding: randomUUID(), alice: randomUUID(), bob: randomUUID() }),
+  );
+  const accounts: DemoAccounts = JSON.parse(content);
+  const open = (ownerId: keyof DemoAccounts) =>
+    useCases.openAccount({
+      accountId: accounts[ownerId],
+      ownerId,
+      currencyCode: CURRENCY,
+      overdraftMode: ownerId === "funding" ? "UNBOUNDED" : "NONE",
+    });
+  await open("funding");
+  for (const ownerId of ["alice", "bob"] as const) {
+    const account = await open(ownerId);
+    if (account.entrySequence > 0) continue;
+    await useCases.createPayment({
+      idempotencyKey: `demo-funding-${accounts[ownerId]}`,
+      debtorAccountId: accounts.funding,
+      creditorAccountId: accounts[ownerId],
+      currencyCode: CURRENCY,
+      amountMinor: START_BALANCE_MINOR,
+    });
+  }
+  return accounts;
+}

@@ -1,0 +1,107 @@
+import { randomBytes } from "node:crypto";
+import { type App, type RunningApp, createApp } from "../app.ts";
+import { type Config, readConfig } from "../config.ts";
+import { systemClock } from "../kernel/clock.ts";
+import type { Call } from "../kernel/call.ts";
+import { administrator } from "../platform/authenticate.ts";
+import { openDataDirectory } from "../platform/data-directory.ts";
+import { type Logger, createLogger } from "../platform/logger.ts";
+import { type AdminKey, adminKeyIn } from "./admin-key.ts";
+import { type BannerFacts, banner } from "./banner.ts";
+import type { Command } from "./command.ts";
+import { type DemoUseCases, ensureDemo } from "./demo.ts";
+
+/** Runs the service until it's told to stop. */
+export const serve: Command = {
+  summary: "Run the service until SIGTERM or SIGINT",
+  help: [
+    "Without DATABASE_URL it uses an embedded PostgreSQL in DATA_DIR, migrated, with accounts to",
+    "play with. With DATABASE_URL run `instant-payment migrate` first. --json prints the URLs and",
+    "the demo's ids as one object instead of the banner. The log goes to standard error.",
+  ].join("\n"),
+  async run({ json, print }) {
+    const stopped = stopSignal();
+    const config = readConfig({ serving: true });
+    const logger = createLogger(config.LOG_LEVEL);
+    const adminKey = await adminKeyOf(config);
+    const app = createApp({ config, logger, adminKey: adminKey.key });
+    try {
+      const facts = await startUp(app, config, adminKey);
+      print(json ? JSON.stringify(withoutKey(facts)) : banner(facts));
+      const cause = await stopped;
+      logger.info({ cause }, "stopping");
+      return 0;
+    } finally {
+      endAnyway(config, logger);
+      await app.close();
+    }
+  },
+};
+
+async function startUp(app: App, config: Config, adminKey: AdminKey): Promise<BannerFacts> {
+  const running = await app.start();
+  const { apiUrl, adminUrl } = running;
+  if (config.DATABASE_URL !== undefined) return { apiUrl, adminUrl, adminKey };
+  const dataDirectory = await openDataDirectory(config.DATA_DIR);
+  const demo = await ensureDemo(dataDirectory, useCasesOf(running));
+  const idempotencyKey = `demo-${randomBytes(6).toString("hex")}`;
+  return { apiUrl, adminUrl, adminKey, embedded: { dataDirectory, demo, idempotencyKey } };
+}
+
+async function adminKeyOf({ DATABASE_URL, ADMIN_API_KEY, DATA_DIR }: Config): Promise<AdminKey> {
+  if (ADMIN_API_KEY !== undefined) return { key: ADMIN_API_KEY, source: "setting" };
+  if (DATABASE_URL !== undefined) throw new Error("readConfig() lets this pass");
+  return adminKeyIn(await openDataDirectory(DATA_DIR));
+}
+
+/** Resolves with the first signal to stop. npm passes Ctrl-C on a second time: that one is void. */
+function stopSignal(): Promise<string> {
+  return new Promise((resolve) => {
+    for (const signal of ["SIGTERM", "SIGINT"] as const) {
+      process.on(signal, () => resolve(signal));
+    }
+  });
+}
+
+const CLOSE_EXTRA_MS = 60_000;
+
+/** So that a part that doesn't close can't keep a stopped service alive. */
+function endAnyway(config: Config, logger: Logger): void {
+  const limitMs = config.SHUTDOWN_GRACE_MS + CLOSE_EXTRA_MS;
+  setTimeout(() => {
+    logger.fatal({ limitMs }, "didn't stop in time");
+    process.exit(1);
+  }, limitMs).unref();
+}
+
+function withoutKey({ adminKey, ...facts }: BannerFacts): object {
+  return { ...facts, adminKeyFile: adminKey.source === "setting" ? undefined : adminKey.file };
+}
+
+function useCasesOf({ openAccount, createPayment }: RunningApp): DemoUseCases {
+  return {
+    openAccount: (account) =>
+      openAccount(demoCall(), { ...account, overdraftLimitMinor: 0n, metadata: {} }),
+    createPayment: ({ idempotencyKey, ...payment }) =>
+      createPayment(demoCall(), {
+        idempotencyKey,
+        validateOnly: false,
+        request: {
+          ...payment,
+          endToEndId: "",
+          remittanceInformation: "Demo money",
+          metadata: {},
+          expireTime: null,
+        },
+      }),
+  };
+}
+
+const DEMO_TIMEOUT_MS = 30_000;
+
+function demoCall(): Call {
+  return {
+    principal: administrator(),
+    deadlineMs: systemClock.monotonicMs() + DEMO_TIMEOUT_MS,
+  };
+}
