@@ -9,6 +9,7 @@ import { createCommitBatch } from "./ledger/commit-batch.ts";
 import { createGroupCommit } from "./ledger/group-commit.ts";
 import { createLedgerRpc } from "./ledger/ledger.rpc.ts";
 import { createVerifyLedger } from "./ledger/verify.ts";
+import { createBatchCreatePayments } from "./payments/batch-create-payments.ts";
 import { createCreatePayment, type CreatePaymentUseCase } from "./payments/create-payment.ts";
 import { createFindPayment } from "./payments/find-payment.ts";
 import { encodePaymentEvent } from "./payments/payment.event.ts";
@@ -23,6 +24,8 @@ import { createMetrics, type Metrics } from "./platform/metrics.ts";
 import { createUnitOfWork } from "./platform/unit-of-work.ts";
 import { callOf } from "./rpc/call.ts";
 import { implementContract } from "./rpc/contract.ts";
+import { docsRoutes, type DocsExamples } from "./rpc/docs.ts";
+import { describeError } from "./rpc/error-mapping.ts";
 import { createRpcServer } from "./rpc/server.ts";
 import { startPartitionJob } from "./scheduler/partition-job.ts";
 import { prepareSchema } from "./scheduler/prepare-schema.ts";
@@ -33,14 +36,26 @@ export interface AppOptions {
   readonly config: Config;
   readonly adminKey: string;
   readonly logger: Logger;
+  /**
+   * Called when payments can be made and before calls are taken. What it returns stands in the API
+   * reference's examples.
+   */
+  readonly prepare?: Prepare;
+}
+
+/** Makes what has to be there before calls are taken; returns values for the examples. */
+export type Prepare = (useCases: PrepareUseCases) => Promise<DocsExamples>;
+
+/** What can be prepared. */
+export interface PrepareUseCases {
+  readonly openAccount: OpenAccountUseCase;
+  readonly createPayment: CreatePaymentUseCase;
 }
 
 /** An instance that takes calls. */
 export interface RunningApp {
   readonly apiUrl: string;
   readonly adminUrl: string;
-  readonly openAccount: OpenAccountUseCase;
-  readonly createPayment: CreatePaymentUseCase;
 }
 
 /** One instance of the service. */
@@ -93,19 +108,22 @@ export function createApp(options: AppOptions): App {
     closers.push(() => admin.close());
     const adminUrl = toUrl("http", host, await admin.start());
 
-    const service = createService(options, {
-      database,
+    const useCases = createUseCases(config, database, metrics);
+    closers.push(() => useCases.ledger.drain());
+    const examples = (await options.prepare?.(useCases)) ?? {};
+    const server = createServer(options, {
+      useCases,
       metrics,
+      examples,
       isReady: () => state === "serving",
     });
-    closers.push(() => service.ledger.drain());
-    closers.push(() => service.rpc.close(config.SHUTDOWN_GRACE_MS));
-    const bound = await service.rpc.start();
+    closers.push(() => server.close(config.SHUTDOWN_GRACE_MS));
+    const bound = await server.start();
     state = "serving";
     const scheme = config.TLS_CERT_FILE === undefined ? "http" : "https";
     const apiUrl = toUrl(scheme, bound.host, bound.port);
     logger.info({ apiUrl, adminUrl, roles: config.ROLES }, "serving");
-    return { apiUrl, adminUrl, ...service };
+    return { apiUrl, adminUrl };
   }
 
   return {
@@ -119,15 +137,10 @@ export function createApp(options: AppOptions): App {
   };
 }
 
-interface ServiceParts {
-  readonly database: Database;
-  readonly metrics: Metrics;
-  readonly isReady: () => boolean;
-}
+type UseCases = ReturnType<typeof createUseCases>;
 
-/** Ledger, use cases and the server in front of them. */
-function createService({ config, adminKey, logger }: AppOptions, parts: ServiceParts) {
-  const { database, metrics, isReady } = parts;
+/** The ledger and all that callers can ask of it. */
+function createUseCases(config: Config, database: Database, metrics: Metrics) {
   const { orm } = database;
   const unitOfWork = createUnitOfWork(database);
   const databaseClock = createDatabaseClock(systemClock);
@@ -140,40 +153,49 @@ function createService({ config, adminKey, logger }: AppOptions, parts: ServiceP
     observe: metrics.observeBatch,
   });
   metrics.watchQueue(() => ledger.waiting);
-  const openAccount = createOpenAccount({ orm, databaseClock });
   const createPayment = createCreatePayment({ orm, ledger, databaseClock });
-  const paymentRpc = createPaymentRpc({
-    callOf,
+  return {
+    ledger,
     createPayment,
+    batchCreatePayments: createBatchCreatePayments({ createPayment, ledger, databaseClock }),
     findPayment: createFindPayment({ orm }),
-  });
-  const accountRpc = createAccountRpc({
-    callOf,
-    openAccount,
+    openAccount: createOpenAccount({ orm, databaseClock }),
     updateAccount: createUpdateAccount({ unitOfWork, databaseClock }),
     findAccount: createFindAccount({ orm, databaseClock }),
     listEntries: createListEntries({ orm }),
-  });
-  const ledgerRpc = createLedgerRpc({ callOf, verifyLedger: createVerifyLedger({ unitOfWork }) });
-  const rpc = createRpcServer({
+    verifyLedger: createVerifyLedger({ unitOfWork }),
+  };
+}
+
+interface ServerParts {
+  readonly useCases: UseCases;
+  readonly metrics: Metrics;
+  readonly examples: DocsExamples;
+  readonly isReady: () => boolean;
+}
+
+/** The server in front of the use cases, with the services of this instance's roles. */
+function createServer({ config, adminKey, logger }: AppOptions, parts: ServerParts) {
+  const { useCases, metrics, examples, isReady } = parts;
+  const { ROLES: roles, TLS_CERT_FILE: certFile, TLS_KEY_FILE: keyFile } = config;
+  const paymentRpc = createPaymentRpc({ callOf, describeError, ...useCases });
+  const accountRpc = createAccountRpc({ callOf, ...useCases });
+  return createRpcServer({
     host: config.HOST,
     port: config.PORT,
-    tls:
-      config.TLS_CERT_FILE === undefined || config.TLS_KEY_FILE === undefined
-        ? undefined
-        : { certFile: config.TLS_CERT_FILE, keyFile: config.TLS_KEY_FILE },
+    tls: certFile === undefined || keyFile === undefined ? undefined : { certFile, keyFile },
     corsOrigins: config.CORS_ORIGINS,
     authenticate: createAuthenticate(adminKey),
     ...implementContract({
-      payments: config.ROLES.includes("payments") ? paymentRpc : undefined,
-      accounts: config.ROLES.includes("accounts") ? accountRpc : undefined,
-      ledger: ledgerRpc,
+      payments: roles.includes("payments") ? paymentRpc : undefined,
+      accounts: roles.includes("accounts") ? accountRpc : undefined,
+      ledger: createLedgerRpc({ callOf, ...useCases }),
     }),
+    httpRoutes: Object.fromEntries(docsRoutes({ examples })),
     isReady,
     logger,
     observe: metrics.observeCall,
   });
-  return { ledger, rpc, openAccount, createPayment };
 }
 
 function toUrl(scheme: string, host: string, port: number): string {

@@ -10,14 +10,20 @@ export interface DemoUseCases {
     readonly ownerId: string;
     readonly currencyCode: string;
     readonly overdraftMode: "NONE" | "UNBOUNDED";
-  }): Promise<{ readonly entrySequence: number }>;
+  }): Promise<unknown>;
   createPayment(payment: {
     readonly idempotencyKey: string;
     readonly debtorAccountId: string;
     readonly creditorAccountId: string;
     readonly currencyCode: string;
     readonly amountMinor: bigint;
-  }): Promise<unknown>;
+  }): Promise<{ readonly payment: { readonly id: string } }>;
+}
+
+/** What there is to play with. */
+export interface Demo extends DemoAccounts {
+  /** The payment that funded Alice's account. */
+  readonly paymentId: string;
 }
 
 /** Ids of the accounts to play with. */
@@ -36,13 +42,9 @@ const START_BALANCE_MINOR = 100_000n;
  *
  * 1. Choose the ids and keep them in the data directory, so that every later step can be repeated.
  * 2. Open the accounts; one that is there stays as it is.
- * 3. Pay into those that never had an entry; the keys make it once even if a start was killed
- *    between a payment and the next.
+ * 3. Pay into two of them; their keys make it once, however often the service is started.
  */
-export async function ensureDemo(
-  dataDirectory: string,
-  useCases: DemoUseCases,
-): Promise<DemoAccounts> {
+export async function ensureDemo(dataDirectory: string, useCases: DemoUseCases): Promise<Demo> {
   const { content } = await readOrCreate(join(dataDirectory, "demo.json"), () =>
     JSON.stringify({ funding: randomUUID(), alice: randomUUID(), bob: randomUUID() }),
   );
@@ -55,16 +57,18 @@ export async function ensureDemo(
       overdraftMode: ownerId === "funding" ? "UNBOUNDED" : "NONE",
     });
   await open("funding");
-  for (const ownerId of ["alice", "bob"] as const) {
-    const account = await open(ownerId);
-    if (account.entrySequence > 0) continue;
-    await useCases.createPayment({
+  const fund = async (ownerId: "alice" | "bob") => {
+    await open(ownerId);
+    const { payment } = await useCases.createPayment({
       idempotencyKey: `demo-funding-${accounts[ownerId]}`,
       debtorAccountId: accounts.funding,
       creditorAccountId: accounts[ownerId],
       currencyCode: CURRENCY,
       amountMinor: START_BALANCE_MINOR,
     });
-  }
-  return accounts;
+    return payment.id;
+  };
+  const paymentId = await fund("alice");
+  await fund("bob");
+  return { ...accounts, paymentId };
 }

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { type App, type RunningApp, createApp } from "../app.ts";
+import { type Prepare, type PrepareUseCases, createApp } from "../app.ts";
 import { type Config, readConfig } from "../config.ts";
 import { systemClock } from "../kernel/clock.ts";
 import type { Call } from "../kernel/call.ts";
@@ -9,7 +9,7 @@ import { type Logger, createLogger } from "../platform/logger.ts";
 import { type AdminKey, adminKeyIn } from "./admin-key.ts";
 import { type BannerFacts, banner } from "./banner.ts";
 import type { Command } from "./command.ts";
-import { type DemoUseCases, ensureDemo } from "./demo.ts";
+import { type Demo, type DemoUseCases, ensureDemo } from "./demo.ts";
 
 /** Runs the service until it's told to stop. */
 export const serve: Command = {
@@ -24,9 +24,17 @@ export const serve: Command = {
     const config = readConfig({ serving: true });
     const logger = createLogger(config.LOG_LEVEL);
     const adminKey = await adminKeyOf(config);
-    const app = createApp({ config, logger, adminKey: adminKey.key });
+    const demo = createDemo(config);
+    const app = createApp({ config, logger, adminKey: adminKey.key, prepare: demo.prepare });
     try {
-      const facts = await startUp(app, config, adminKey);
+      const urls = await app.start();
+      const idempotencyKey = `demo-${randomBytes(6).toString("hex")}`;
+      const embedded = demo.made();
+      const facts = {
+        ...urls,
+        adminKey,
+        ...(embedded && { embedded: { ...embedded, idempotencyKey } }),
+      };
       print(json ? JSON.stringify(withoutKey(facts)) : banner(facts));
       const cause = await stopped;
       logger.info({ cause }, "stopping");
@@ -38,14 +46,29 @@ export const serve: Command = {
   },
 };
 
-async function startUp(app: App, config: Config, adminKey: AdminKey): Promise<BannerFacts> {
-  const running = await app.start();
-  const { apiUrl, adminUrl } = running;
-  if (config.DATABASE_URL !== undefined) return { apiUrl, adminUrl, adminKey };
-  const dataDirectory = await openDataDirectory(config.DATA_DIR);
-  const demo = await ensureDemo(dataDirectory, useCasesOf(running));
-  const idempotencyKey = `demo-${randomBytes(6).toString("hex")}`;
-  return { apiUrl, adminUrl, adminKey, embedded: { dataDirectory, demo, idempotencyKey } };
+/** Chosen before the start, since the API reference shows it. */
+interface EmbeddedDemo {
+  readonly dataDirectory: string;
+  readonly demo: Demo;
+}
+
+/** On the embedded database: makes the demo before calls are taken. */
+function createDemo(config: Config) {
+  let made: EmbeddedDemo | undefined;
+  return {
+    made: () => made,
+    prepare: async (useCases: PrepareUseCases): ReturnType<Prepare> => {
+      if (config.DATABASE_URL !== undefined) return {};
+      const dataDirectory = await openDataDirectory(config.DATA_DIR);
+      const demo = await ensureDemo(dataDirectory, demoUseCasesOf(useCases));
+      made = { dataDirectory, demo };
+      return {
+        demoDebtorAccountId: demo.alice,
+        demoCreditorAccountId: demo.bob,
+        demoPaymentId: demo.paymentId,
+      };
+    },
+  };
 }
 
 async function adminKeyOf({ DATABASE_URL, ADMIN_API_KEY, DATA_DIR }: Config): Promise<AdminKey> {
@@ -78,7 +101,7 @@ function withoutKey({ adminKey, ...facts }: BannerFacts): object {
   return { ...facts, adminKeyFile: adminKey.source === "setting" ? undefined : adminKey.file };
 }
 
-function useCasesOf({ openAccount, createPayment }: RunningApp): DemoUseCases {
+function demoUseCasesOf({ openAccount, createPayment }: PrepareUseCases): DemoUseCases {
   return {
     openAccount: (account) =>
       openAccount(demoCall(), { ...account, overdraftLimitMinor: 0n, metadata: {} }),

@@ -16,6 +16,15 @@ export function codeName(error: ServiceError | undefined): string {
   return error === undefined ? "ok" : codeToString(CODE_BY_REASON[error.reason]);
 }
 
+/** The error as one result among others tells it; an INTERNAL one keeps its cause to the log. */
+export function describeError(error: ServiceError) {
+  return {
+    code: codeName(error),
+    reason: error.reason,
+    message: error.reason === "INTERNAL" ? "internal error" : error.message,
+  };
+}
+
 /** When to send the same again, if the error itself doesn't say; in milliseconds. */
 const RETRY_AFTER_MS: Partial<Record<ErrorReason, number>> = {
   DEADLINE_EXCEEDED: 100,
