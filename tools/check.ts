@@ -15,6 +15,7 @@ const COMMANDS: Readonly<Record<string, string>> = {
   // Our own module against its last released image, which only `npm run baseline` changes.
   "proto-breaking": "buf breaking proto --exclude-imports --against proto/baseline.binpb",
   openapi: "redocly lint --config tools/protoc-gen-openapi/redocly.yaml gen/openapi.json",
+  readme: "node tools/readme-tables.ts --check",
 };
 
 interface Result {

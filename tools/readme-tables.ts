@@ -1,0 +1,54 @@
+// Writes the README's tables of errors and settings from the code; --check only compares.
+import { readFileSync, writeFileSync } from "node:fs";
+import { codeToHttpStatus } from "@connectrpc/connect/protocol-connect";
+import { SETTINGS, type Setting } from "../src/config.ts";
+import { ERROR_CATALOGUE, type ErrorReason } from "../src/kernel/errors.ts";
+import { CODE_BY_REASON } from "../src/rpc/error-codes.ts";
+
+const reasons = Object.keys(ERROR_CATALOGUE) as ErrorReason[];
+const settings = Object.entries<Setting<unknown>>(SETTINGS);
+
+const TABLES: Readonly<Record<string, string[][]>> = {
+  errors: [
+    ["Reason", "HTTP", "Cause", "Fix"],
+    ...reasons.map((reason) => [
+      `\`${reason}\``,
+      String(codeToHttpStatus(CODE_BY_REASON[reason])),
+      ERROR_CATALOGUE[reason].cause,
+      ERROR_CATALOGUE[reason].fix,
+    ]),
+  ],
+  settings: [
+    ["Setting", "Default", "Meaning"],
+    ...settings.map(([name, { default: fallback, description, secret }]) => [
+      `\`${name}\``,
+      fallback ? `\`${fallback}\`` : "–",
+      secret ? `${description} Secret.` : description,
+    ]),
+  ],
+};
+
+/** A table as the formatter lays it out. */
+function markdown(rows: string[][]): string {
+  const widths = rows[0]!.map((_, i) => Math.max(...rows.map((row) => row[i]!.length)));
+  const [head, ...body] = rows.map(
+    (row) => `| ${row.map((cell, i) => cell.padEnd(widths[i]!)).join(" | ")} |`,
+  );
+  const rule = `| ${widths.map((width) => "-".repeat(width)).join(" | ")} |`;
+  return [head, rule, ...body].join("\n");
+}
+
+const before = readFileSync("README.md", "utf8");
+const after = Object.entries(TABLES).reduce((text, [name, rows]) => {
+  const place = new RegExp(`(<!-- ${name}:[^\n]*-->\n\n)[^]*?(\n\n<!-- /${name} -->)`);
+  if (!place.test(text)) throw new Error(`README.md has no place for the table of ${name}`);
+  return text.replace(place, (_, start: string, end: string) => start + markdown(rows) + end);
+}, before);
+if (process.argv.includes("--check")) {
+  if (before !== after) {
+    console.error(`README.md's tables aren't those of the code: run "npm run readme"`);
+    process.exit(1);
+  }
+} else {
+  writeFileSync("README.md", after);
+}
