@@ -63,7 +63,7 @@ export function createGroupCommit(deps: GroupCommitDeps): GroupCommit {
   let busyLanes = 0;
   let scheduled = false;
   let draining = false;
-  let onDrained: (() => void) | undefined;
+  const drained = Promise.withResolvers<void>();
 
   /** Begins when this turn of the event loop has read all requests that have arrived. */
   function schedule(): void {
@@ -85,8 +85,12 @@ export function createGroupCommit(deps: GroupCommitDeps): GroupCommit {
       deps.observe?.({ size, seconds: (clock.monotonicMs() - startMs) / 1000 });
     }
     busyLanes--;
-    if (draining && queue.length === 0 && busyLanes === 0) onDrained?.();
+    resolveIfDrained();
     schedule();
+  }
+
+  function resolveIfDrained(): void {
+    if (draining && queue.length === 0 && busyLanes === 0) drained.resolve();
   }
 
   /** Whole units up to the size of a batch, at least one. Those whose time is up never begin. */
@@ -142,10 +146,8 @@ export function createGroupCommit(deps: GroupCommitDeps): GroupCommit {
     },
     drain() {
       draining = true;
-      if (queue.length === 0 && busyLanes === 0) return Promise.resolve();
-      return new Promise((resolve) => {
-        onDrained = resolve;
-      });
+      resolveIfDrained();
+      return drained.promise;
     },
     get waiting() {
       return waitingCommands;
