@@ -4,6 +4,8 @@ export interface Command {
   readonly summary: string;
   /** The whole help text below the usage line. */
   readonly help: string;
+  /** Its own options, besides --json and --help. */
+  readonly options?: Readonly<Record<string, { readonly type: "string" | "boolean" }>>;
   /** Runs to the end and returns the exit code. Throws StartupError for an expected failure. */
   readonly run: (options: CommandOptions) => Promise<number>;
 }
@@ -12,6 +14,8 @@ export interface Command {
 export interface CommandOptions {
   /** The result as one JSON object instead of sentences. */
   readonly json: boolean;
+  /** The command's own options, as they were given. */
+  readonly values: Readonly<Record<string, string | boolean | undefined>>;
   /** Writes a result for people or programs, to standard output. */
   readonly print: (text: string) => void;
 }

@@ -1,11 +1,17 @@
-import { parseArgs } from "node:util";
+import { parseArgs, type ParseArgsConfig } from "node:util";
 import { EXIT_CODES, StartupError } from "../platform/startup-error.ts";
-import type { Command } from "./command.ts";
+import type { Command, CommandOptions } from "./command.ts";
+import { eventsTail } from "./events-tail.ts";
 import { migrate } from "./migrate.ts";
 import { serve } from "./serve.ts";
 import { verify } from "./verify.ts";
 
-const COMMANDS: Readonly<Record<string, Command>> = { serve, migrate, verify };
+const COMMANDS: Readonly<Record<string, Command>> = {
+  serve,
+  migrate,
+  verify,
+  "events tail": eventsTail,
+};
 
 /**
  * Runs `instant-payment` with the arguments after the program's name and returns the exit code:
@@ -13,12 +19,12 @@ const COMMANDS: Readonly<Record<string, Command>> = { serve, migrate, verify };
  */
 export async function runCommand(args: readonly string[]): Promise<number> {
   try {
-    const { command, json } = parse(args);
-    if (command === undefined) {
-      print(usage(args[0]));
+    const { name, command, help, values } = parse(args);
+    if (command === undefined || help) {
+      print(usage(name));
       return 0;
     }
-    return await command.run({ json, print });
+    return await command.run({ json: values["json"] === true, print, values });
   } catch (error) {
     if (!(error instanceof StartupError)) throw error;
     for (const line of error.message.split("\n")) {
@@ -32,26 +38,30 @@ function print(text: string): void {
   process.stdout.write(`${text}\n`);
 }
 
-/** The command to run; undefined if help is asked for. */
-function parse(args: readonly string[]): { command: Command | undefined; json: boolean } {
+/** The command to run; undefined if only help is asked for. */
+function parse(args: readonly string[]) {
   const { values, positionals } = parseOptions(args);
-  const [name, ...rest] = positionals;
-  if (values.help) return { command: undefined, json: false };
-  const command = name === undefined ? undefined : COMMANDS[name];
-  if (command === undefined || rest.length > 0) {
-    const wrong = command === undefined ? name : rest[0];
-    throw misuse(wrong === undefined ? "a command is missing" : `what is '${wrong}'?`);
+  const name = positionals.join(" ");
+  const command = COMMANDS[name];
+  const help = values["help"] === true;
+  if (command === undefined && (!help || name !== "")) {
+    throw misuse(name === "" ? "a command is missing" : `what is '${name}'?`);
   }
-  return { command, json: values.json ?? false };
+  const own = new Set(["json", "help", ...Object.keys(command?.options ?? {})]);
+  const foreign = Object.keys(values).find((option) => !own.has(option));
+  if (foreign !== undefined) throw misuse(`'${name}' has no option --${foreign}`);
+  return { name, command, help, values };
 }
 
 function parseOptions(args: readonly string[]) {
+  const options: NonNullable<ParseArgsConfig["options"]> = {
+    json: { type: "boolean" },
+    help: { type: "boolean", short: "h" },
+  };
+  for (const command of Object.values(COMMANDS)) Object.assign(options, command.options);
   try {
-    return parseArgs({
-      args: [...args],
-      options: { json: { type: "boolean" }, help: { type: "boolean", short: "h" } },
-      allowPositionals: true,
-    });
+    const { values, positionals } = parseArgs({ args: [...args], options, allowPositionals: true });
+    return { positionals, values: values as CommandOptions["values"] };
   } catch (error) {
     throw misuse(error instanceof Error ? (error.message.split(". ")[0] ?? "") : String(error));
   }
@@ -62,8 +72,8 @@ function misuse(reason: string): StartupError {
   return new StartupError("usage", `${reason}; the commands are ${names}, see --help`);
 }
 
-function usage(name: string | undefined): string {
-  const command = COMMANDS[name ?? ""];
+function usage(name: string): string {
+  const command = COMMANDS[name];
   const exits = `Exit codes: 0 done, 1 something is wrong, ${EXIT_CODES.usage} misused, `;
   if (command !== undefined) {
     return `usage: instant-payment ${name} [--json] [--help]\n\n${command.help}`;
@@ -71,7 +81,7 @@ function usage(name: string | undefined): string {
   return [
     "usage: instant-payment <command> [--json] [--help]",
     "",
-    ...Object.entries(COMMANDS).map(([name, { summary }]) => `  ${name.padEnd(10)}${summary}`),
+    ...Object.entries(COMMANDS).map(([name, { summary }]) => `  ${name.padEnd(13)}${summary}`),
     "",
     "Settings are environment variables: see README.md.",
     `${exits}${EXIT_CODES.unavailable} something can't be had, ${EXIT_CODES.settings} a setting is wrong.`,

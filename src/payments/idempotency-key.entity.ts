@@ -1,4 +1,4 @@
-import { defineEntity, p, type InferEntity } from "@mikro-orm/core";
+import { defineEntity, p } from "@mikro-orm/core";
 
 /**
  * An idempotency key and the payment it made. Not partitioned, so that its primary key is what
@@ -17,6 +17,3 @@ export const IdempotencyKeyEntity = defineEntity({
     createTime: p.datetime(3),
   },
 });
-
-/** A row of `idempotency_key`. */
-export type IdempotencyKeyRow = InferEntity<typeof IdempotencyKeyEntity>;

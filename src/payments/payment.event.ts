@@ -1,8 +1,9 @@
-import { create, toBinary } from "@bufbuild/protobuf";
-import { timestampFromDate } from "@bufbuild/protobuf/wkt";
+import { create, fromBinary, toBinary, toJsonString } from "@bufbuild/protobuf";
+import { timestampDate, timestampFromDate } from "@bufbuild/protobuf/wkt";
 import {
   PaymentEventSchema,
   PaymentEventType,
+  PaymentReason,
   PaymentStatus,
 } from "../../gen/instantpayment/v1/payment_pb.ts";
 import type { PaymentChange } from "../ledger/posting.ts";
@@ -22,4 +23,30 @@ export function encodePaymentEvent(eventId: string, change: PaymentChange): Uint
     creditorEntrySequence: BigInt(change.creditorEntrySequence),
   });
   return toBinary(PaymentEventSchema, event);
+}
+
+/** An encoded event in JSON, and the part of it that people look at. */
+export function decodePaymentEvent(payload: Uint8Array) {
+  const event = fromBinary(PaymentEventSchema, payload);
+  const payment = event.payment!;
+  return {
+    json: toJsonString(PaymentEventSchema, event, { alwaysEmitImplicit: true }),
+    event: {
+      sequence: event.sequence,
+      type: nameOf(PaymentEventType, event.type),
+      reason: payment.reason === 0 ? undefined : nameOf(PaymentReason, payment.reason),
+      occurTime: event.occurTime ? timestampDate(event.occurTime).toISOString() : "",
+      payment: {
+        id: payment.id,
+        amountMinor: payment.amount?.amountMinor ?? 0n,
+        currencyCode: payment.amount?.currencyCode ?? "",
+        debtorAccountId: payment.debtorAccountId,
+        creditorAccountId: payment.creditorAccountId,
+      },
+    },
+  };
+}
+
+function nameOf(names: Readonly<Record<string, number>>, value: number): string {
+  return Object.keys(names).find((name) => names[name] === value) ?? String(value);
 }

@@ -34,7 +34,7 @@ const NETWORK_CODES = new Set([
 ]);
 
 /** The SQLSTATE of `expect_rows`: another transaction changed a version first. */
-export const VERSION_CONFLICT = "IP001";
+const VERSION_CONFLICT = "IP001";
 
 /**
  * True if the transaction lost a race and the same one may succeed when it's run again: version
