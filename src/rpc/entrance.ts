@@ -114,6 +114,7 @@ function refuse(
   reason: "MALFORMED_REQUEST" | "UNIMPLEMENTED",
   message: string,
 ): void {
+  request.resume();
   const error = toConnectError(new ServiceError(reason, { message }), requestId);
   const format = formatOf(request.headers["content-type"]) ?? CONNECT_JSON;
   sendError(response, format, error, { "x-request-id": requestId }, status);

@@ -2,6 +2,7 @@ import { toBinary, type DescFile, type DescService } from "@bufbuild/protobuf";
 import { nestedTypes } from "@bufbuild/protobuf/reflect";
 import { FileDescriptorProtoSchema } from "@bufbuild/protobuf/wkt";
 import { Code, type ConnectRouter } from "@connectrpc/connect";
+import { file_google_rpc_error_details } from "../../gen/google/rpc/error_details_pb.ts";
 import {
   ServerReflection,
   type ServerReflectionRequest,
@@ -89,6 +90,8 @@ function failure(errorCode: Code, errorMessage: string) {
 function createIndex(services: readonly DescService[]): Index {
   const files = new Map<string, DescFile>();
   for (const service of services) addFile(files, service.file);
+  // So that tools can show the details of errors.
+  addFile(files, file_google_rpc_error_details);
   const symbols = new Map<string, DescFile>();
   const extensions = new Map<string, Map<number, DescFile>>();
   for (const desc of files.values()) {

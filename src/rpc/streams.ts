@@ -1,14 +1,27 @@
 import type { DescMethod, DescService } from "@bufbuild/protobuf";
-import type { HandlerContext, Interceptor, MethodImplSpec } from "@connectrpc/connect";
-import type { StreamRequest } from "@connectrpc/connect";
-import { compressionGzip, connectNodeAdapter } from "@connectrpc/connect-node";
+import {
+  createConnectRouter,
+  createContextKey,
+  createContextValues,
+  type ContextValues,
+  type HandlerContext,
+  type Interceptor,
+  type MethodImplSpec,
+  type StreamRequest,
+} from "@connectrpc/connect";
+import {
+  compressionGzip,
+  universalRequestFromNodeRequest,
+  universalResponseToNodeResponse,
+} from "@connectrpc/connect-node";
 import type { Clock } from "../kernel/clock.ts";
 import { ServiceError } from "../kernel/errors.ts";
 import type { ReportCall } from "./call-report.ts";
 import { callKey } from "./call.ts";
 import { toConnectError, toServiceError } from "./error-mapping.ts";
 import type { Gate } from "./gate.ts";
-import type { HttpHandler } from "./http.ts";
+import type { Logger } from "../platform/logger.ts";
+import { pathOf, type HttpHandler, type HttpRequest } from "./http.ts";
 import type { RpcLimits } from "./limits.ts";
 import type { CheckRequest } from "./request-rules.ts";
 
@@ -21,6 +34,7 @@ export interface StreamDeps {
   readonly report: ReportCall;
   readonly clock: Clock;
   readonly limits: RpcLimits;
+  readonly logger: Logger;
   /** Aborted with a ServiceError when the server closes: every open stream ends with it. */
   readonly shutdownSignal: AbortSignal;
 }
@@ -31,10 +45,7 @@ export interface StreamDeps {
  * request's header `x-request-id`.
  */
 export function createStreamHandler(deps: StreamDeps): HttpHandler {
-  const handler = connectNodeAdapter({
-    routes: (router) => {
-      for (const { method, impl } of deps.streams) router.rpc(method, impl as never);
-    },
+  const router = createConnectRouter({
     acceptCompression: [compressionGzip],
     readMaxBytes: deps.limits.maxBodyBytes,
     jsonOptions: { ignoreUnknownFields: false, alwaysEmitImplicit: true },
@@ -42,8 +53,29 @@ export function createStreamHandler(deps: StreamDeps): HttpHandler {
     requestGate: (context) => admit(deps, context),
     interceptors: [createStreamInterceptor(deps)],
   });
-  return (request, response) => handler(request, response);
+  for (const { method, impl } of deps.streams) router.rpc(method, impl as never);
+  const handlers = new Map(router.handlers.map((handler) => [handler.requestPath, handler]));
+
+  return async (request, response) => {
+    const handler = handlers.get(pathOf(request));
+    if (handler === undefined) throw new Error(`there is no stream at ${pathOf(request)}`);
+    const values = createContextValues().set(requestKey, request);
+    try {
+      const call = universalRequestFromNodeRequest(request, response, undefined, values);
+      // Connect's own body destroys the request, and with it HTTP/1.1's answer, when it is refused.
+      const body = request.iterator({ destroyOnReturn: false });
+      const answer = await handler({ ...call, body });
+      await universalResponseToNodeResponse(answer, response);
+    } catch (err) {
+      // The caller has left: whatever else happens is told to the caller and in the report.
+      deps.logger.debug({ err, requestId: request.headers["x-request-id"] }, "stream broke off");
+      response.destroy();
+    }
+  };
 }
+
+/** The HTTP request of a stream, so that what wasn't read of it can be dropped. */
+const requestKey = createContextKey<HttpRequest | undefined>(undefined);
 
 async function admit(deps: StreamDeps, context: HandlerContext): Promise<void> {
   const startMs = deps.clock.monotonicMs();
@@ -56,7 +88,7 @@ async function admit(deps: StreamDeps, context: HandlerContext): Promise<void> {
     context.values.set(callKey, { principal, deadlineMs });
   } catch (thrown) {
     const error = toServiceError(thrown);
-    end(deps, context.method, context.requestHeader, startMs, error);
+    end(deps, context.method, context.requestHeader, context.values, startMs, error);
     throw toConnectError(error, requestIdOf(context.requestHeader));
   }
 }
@@ -65,9 +97,9 @@ function createStreamInterceptor(deps: StreamDeps): Interceptor {
   return (next) => async (request) => {
     if (!request.stream) return await next(request);
     const startMs = deps.clock.monotonicMs();
-    const { method, header, signal } = request;
+    const { method, header, signal, contextValues } = request;
     const onEnd = (error: ServiceError | undefined): void =>
-      end(deps, method, header, startMs, error);
+      end(deps, method, header, contextValues, startMs, error);
     try {
       const response = await next({ ...request, message: checkedMessages(deps, request) });
       if (!response.stream) return response;
@@ -142,9 +174,12 @@ function end(
   deps: StreamDeps,
   method: DescMethod,
   header: Headers,
+  values: ContextValues,
   startMs: number,
   error: ServiceError | undefined,
 ): void {
+  // What is still to come of the body is dropped: unread, it would keep a stream of HTTP/2 open.
+  values.get(requestKey)?.removeAllListeners("readable").resume();
   const durationMs = deps.clock.monotonicMs() - startMs;
   const name = `${method.parent.typeName}/${method.name}`;
   deps.report({ method: name, requestId: requestIdOf(header), durationMs, error });

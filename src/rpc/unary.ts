@@ -153,6 +153,8 @@ function answer(call: UnaryCall, message: Message, context: UnaryContext): void 
 function refuse(call: UnaryCall, error: ServiceError, status?: number): void {
   if (!settle(call, error)) return;
   const headers = headersFor(call, status === 408 || call.deps.gate.isShut());
+  // What is still to come of the body is dropped: unread, it would keep a stream of HTTP/2 open.
+  call.request.resume();
   const connectError = toConnectError(error, call.requestId);
   sendError(call.response, call.format, connectError, headers, status);
 }

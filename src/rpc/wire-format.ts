@@ -104,8 +104,10 @@ export function sendError(
   headers["content-type"] = format.contentType;
   const trailer = setTrailerStatus(new Headers(), error);
   if (format.protocol === "grpc") {
-    trailer.forEach((value, name) => (headers[name] = value));
+    // In trailers even though there is no message: Node ends the headers' stream only with a
+    // frame of data, and then gRPC clients miss them.
     response.writeHead(200, headers);
+    response.addTrailers(Object.fromEntries(trailer));
     response.end();
     return;
   }

@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import { connect as connectHttp2 } from "node:http2";
 import { connect } from "node:net";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -152,6 +153,19 @@ describe("What is too much is refused", () => {
     session.close();
     expect(streams).toBe(128);
   });
+});
+
+test("refused calls whose body nobody read don't use up a connection's streams", async () => {
+  const session = connectHttp2(server.url);
+  for (let round = 0; round < 300; round += 1) {
+    const contentType = round % 2 === 0 ? "application/grpc" : "application/json";
+    const headers = { ":method": "POST", ":path": CREATE_PAYMENT, "content-type": contentType };
+    const stream = session.request(headers);
+    stream.end(Buffer.alloc(100_000));
+    stream.resume();
+    await once(stream, "close");
+  }
+  session.close();
 });
 
 test("a caller who hangs up mid-body harms nobody", async () => {

@@ -9,10 +9,11 @@ export interface HttpExchange {
   readonly body?: Uint8Array;
 }
 
-/** An answer in whole; headers and trailers are in one. */
+/** An answer in whole. */
 export interface HttpAnswer {
   readonly status: number;
   readonly headers: IncomingHttpHeaders;
+  readonly trailers: Readonly<Record<string, string | undefined>>;
   readonly body: Buffer;
 }
 
@@ -26,7 +27,8 @@ export function sendHttp1(url: string, exchange: HttpExchange): Promise<HttpAnsw
       response.on("end", () =>
         resolve({
           status: response.statusCode ?? 0,
-          headers: { ...response.headers, ...response.trailers },
+          headers: response.headers,
+          trailers: response.trailers,
           body: Buffer.concat(chunks),
         }),
       );
@@ -50,15 +52,22 @@ export function sendHttp2(url: string, exchange: HttpExchange): Promise<HttpAnsw
       ...headers,
     });
     const received: Record<string, string> = {};
+    const trailers: Record<string, string> = {};
     const chunks: Buffer[] = [];
     stream.on("response", (head) => Object.assign(received, head));
-    stream.on("trailers", (trailers) => Object.assign(received, trailers));
+    stream.on("trailers", (fields) => Object.assign(trailers, fields));
     stream.on("data", (chunk: Buffer) => chunks.push(chunk));
     stream.on("error", reject);
     stream.on("close", () => {
       const status = received[":status"];
       if (status === undefined) reject(new Error("the stream was cut"));
-      else resolve({ status: Number(status), headers: received, body: Buffer.concat(chunks) });
+      else
+        resolve({
+          status: Number(status),
+          headers: received,
+          trailers,
+          body: Buffer.concat(chunks),
+        });
     });
     stream.end(body);
   }).finally(() => session.close());

@@ -121,23 +121,19 @@ function connectOutcome(answer: HttpAnswer): Outcome {
 
 function grpcOutcome(answer: HttpAnswer): Outcome {
   const frames = framesOf(answer.body);
-  for (const { flags, data } of frames) {
-    if (flags === 0x80) {
-      for (const line of data.toString().trim().split("\r\n")) {
-        const [name = "", value = ""] = line.split(/: ?(.*)/s);
-        answer.headers[name] = value;
-      }
-    }
-  }
-  const number = Number(answer.headers["grpc-status"]);
-  const message = decodeURIComponent(String(answer.headers["grpc-message"] ?? ""));
-  const bin = Buffer.from(String(answer.headers["grpc-status-details-bin"] ?? ""), "base64");
+  const web = frames.find(({ flags }) => flags === 0x80)?.data.toString() ?? "";
+  const lines = web.split("\r\n").map((line) => line.split(/: ?(.*)/s));
+  const trailers: Record<string, string> = { ...answer.trailers, ...Object.fromEntries(lines) };
+  const number = Number(trailers["grpc-status"]);
+  const message = decodeURIComponent(trailers["grpc-message"] ?? "");
+  const bin = Buffer.from(trailers["grpc-status-details-bin"] ?? "", "base64");
   const details = fromBinary(StatusSchema, bin).details.map(({ typeUrl, value }) => ({
     type: typeUrl.replace("type.googleapis.com/", ""),
     value,
   }));
+  const merged = { ...answer, headers: { ...answer.headers, ...trailers } };
   const body = frames.find(({ flags }) => flags === 0)?.data ?? Buffer.alloc(0);
-  return outcome(answer, GRPC_CODES[number] ?? `grpc-status ${number}`, message, details, body);
+  return outcome(merged, GRPC_CODES[number] ?? `grpc-status ${number}`, message, details, body);
 }
 
 function framesOf(body: Buffer): { flags: number; data: Buffer }[] {
@@ -151,7 +147,7 @@ function framesOf(body: Buffer): { flags: number; data: Buffer }[] {
 }
 
 function outcome(
-  { status, headers }: HttpAnswer,
+  { status, headers }: Pick<HttpAnswer, "status" | "headers">,
   code: string,
   message: string,
   details: readonly { type: string; value: Uint8Array }[],

@@ -1,0 +1,38 @@
+import { execFile } from "node:child_process";
+import { existsSync } from "node:fs";
+import { resolve } from "node:path";
+import { promisify } from "node:util";
+
+const run = promisify(execFile);
+const VERSION = "v1.9.4";
+const FOLDER = resolve(".cache/bin");
+
+/** What a run of grpcurl printed, and how it ended. */
+export interface GrpcurlResult {
+  readonly code: number;
+  readonly output: string;
+}
+
+/** Builds grpcurl once, into `.cache/bin`, and returns its path. Throws in one line without Go. */
+export async function installGrpcurl(): Promise<string> {
+  const path = resolve(FOLDER, "grpcurl");
+  if (existsSync(path)) return path;
+  const target = `github.com/fullstorydev/grpcurl/cmd/grpcurl@${VERSION}`;
+  await run("go", ["install", target], { env: { ...process.env, GOBIN: FOLDER } }).catch(
+    (cause) => {
+      throw new Error("grpcurl can't be built: Go 1.24 or newer is needed", { cause });
+    },
+  );
+  return path;
+}
+
+/** Runs grpcurl without TLS. */
+export async function grpcurl(path: string, args: readonly string[]): Promise<GrpcurlResult> {
+  return await run(path, ["-plaintext", ...args], { timeout: 20_000 }).then(
+    ({ stdout }) => ({ code: 0, output: stdout }),
+    ({ code, stdout, stderr }: { code: number; stdout: string; stderr: string }) => ({
+      code,
+      output: stdout + stderr,
+    }),
+  );
+}
