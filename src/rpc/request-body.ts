@@ -95,9 +95,12 @@ function readBody(request: HttpRequest, maxBytes: number): Promise<Buffer> {
     request.on("end", () => {
       resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, length));
     });
-    const hungUp = (cause?: Error): void => reject(new ServiceError("CANCELLED", { cause }));
-    request.on("error", hungUp);
-    request.on("close", hungUp);
+    // Every request closes in the end: an error, with its stack, is made only where one is due.
+    const onClose = (cause?: Error): void => {
+      if (!request.readableEnded) reject(new ServiceError("CANCELLED", { cause }));
+    };
+    request.on("error", onClose);
+    request.on("close", onClose);
   });
 }
 
