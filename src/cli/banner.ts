@@ -23,6 +23,7 @@ export function banner(facts: BannerFacts): string {
     "  Instant Payment API is up.",
     "",
     `  API         ${apiUrl}`,
+    `  Reference   ${apiUrl}/swagger-ui.html`,
     `  Operations  ${adminUrl}/readyz  ${adminUrl}/metrics`,
     `  Admin key   ${describeKey(facts.adminKey)}`,
   ];

@@ -20,7 +20,7 @@ export const serve: Command = {
     "the demo's ids as one object instead of the banner. The log goes to standard error.",
   ].join("\n"),
   async run({ json, print }) {
-    const stopped = stopSignal();
+    const stopped = reasonToStop();
     const config = readConfig({ serving: true });
     const logger = createLogger(config.LOG_LEVEL);
     const adminKey = await adminKeyOf(config);
@@ -36,9 +36,10 @@ export const serve: Command = {
         ...(embedded && { embedded: { ...embedded, idempotencyKey } }),
       };
       print(json ? JSON.stringify(withoutKey(facts)) : banner(facts));
-      const cause = await stopped;
-      logger.info({ cause }, "stopping");
-      return 0;
+      const { signal, err } = await stopped;
+      if (signal === undefined) logger.fatal({ err }, "stopping after a fault");
+      else logger.info({ signal }, "stopping");
+      return signal === undefined ? 1 : 0;
     } finally {
       endAnyway(config, logger);
       await app.close();
@@ -77,12 +78,16 @@ async function adminKeyOf({ DATABASE_URL, ADMIN_API_KEY, DATA_DIR }: Config): Pr
   return adminKeyIn(await openDataDirectory(DATA_DIR));
 }
 
-/** Resolves with the first signal to stop. npm passes Ctrl-C on a second time: that one is void. */
-function stopSignal(): Promise<string> {
+/**
+ * Resolves with the first reason to stop: a signal, or an error that nobody caught, after which
+ * only a new process is sound. npm passes Ctrl-C on a second time: that one is void.
+ */
+function reasonToStop(): Promise<{ signal?: NodeJS.Signals; err?: unknown }> {
   return new Promise((resolve) => {
     for (const signal of ["SIGTERM", "SIGINT"] as const) {
-      process.on(signal, () => resolve(signal));
+      process.on(signal, () => resolve({ signal }));
     }
+    process.on("uncaughtException", (err) => resolve({ err }));
   });
 }
 

@@ -4,9 +4,12 @@ import { chmod, mkdtemp, readFile, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { startEmbeddedPostgres } from "../../src/platform/embedded-postgres.ts";
 import { type ServiceProcess, groupLives, run } from "../support/service-process.ts";
+
+// Each starts several processes, and the machine may be busy.
+vi.setConfig({ testTimeout: 90_000 });
 
 let directory: string;
 let dataDir: string;

@@ -1,0 +1,138 @@
+import { chmod, mkdtemp, rm } from "node:fs/promises";
+import { type AddressInfo, createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { once } from "node:events";
+import { afterAll, beforeAll, expect, test, vi } from "vitest";
+import { type Ended, run } from "../support/service-process.ts";
+import { createTestDatabase } from "../support/postgres.ts";
+
+const KEY = "k".repeat(32);
+// Each starts several processes, and the machine may be busy.
+vi.setConfig({ testTimeout: 90_000 });
+
+let directory: string;
+
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), "instant-payment-refusals-"));
+  await chmod(directory, 0o711);
+});
+
+afterAll(() => rm(directory, { recursive: true }));
+
+/** What a start says that can't succeed. */
+function npmStart(settings: Record<string, string>): Promise<Ended> {
+  const dataDir = join(directory, ".data");
+  return run(["npm", "start"], { DATA_DIR: dataDir, PORT: "0", ADMIN_PORT: "0", ...settings })
+    .ended;
+}
+
+function instantPayment(args: string[], settings: Record<string, string> = {}): Promise<Ended> {
+  return run(["npx", "--no", "--", "instant-payment", ...args], settings).ended;
+}
+
+test("taken ports are named, each in a line, before anything is done", async () => {
+  const taken = createServer().listen(0, "127.0.0.1");
+  await once(taken, "listening");
+  const { port } = taken.address() as AddressInfo;
+  const { code, stderr } = await npmStart({ PORT: String(port) });
+  taken.close();
+  expect(code).toBe(69);
+  expect(stderr).toBe(`instant-payment: port ${port} on 127.0.0.1 is taken: free it or set PORT\n`);
+});
+
+test("all wrong settings are named at once", async () => {
+  const { code, stderr } = await npmStart({ PORT: "http", LOG_LEVEL: "loud", HOST: "a b" });
+  expect(code).toBe(78);
+  expect(stderr.trimEnd().split("\n")).toEqual([
+    expect.stringMatching(/^instant-payment: PORT must be a whole number/),
+    expect.stringMatching(/^instant-payment: HOST must be an address/),
+    expect.stringMatching(/^instant-payment: LOG_LEVEL must be one of/),
+  ]);
+});
+
+test("an address that others can reach is refused without TLS", async () => {
+  const { code, stderr } = await npmStart({ HOST: "0.0.0.0" });
+  expect(code).toBe(78);
+  expect(stderr).toMatch(/^instant-payment: HOST 0\.0\.0\.0 can be reached by others: .*\n$/);
+});
+
+test("a database that can't be reached or refuses us is told in one line without the password", async () => {
+  const free = createServer().listen(0, "127.0.0.1");
+  await once(free, "listening");
+  const { port } = free.address() as AddressInfo;
+  free.close();
+  await once(free, "close");
+  const gone = `postgresql://me:sesame@127.0.0.1:${port}/bank`;
+  const { url, drop } = await createTestDatabase();
+  const wrong = new URL(url);
+  wrong.password = "sesame";
+  const [unreachable, refused] = await Promise.all([
+    npmStart({ DATABASE_URL: gone, ADMIN_API_KEY: KEY }),
+    instantPayment(["migrate"], { DATABASE_URL: wrong.href }),
+  ]);
+  await drop();
+  expect(unreachable.code).toBe(69);
+  expect(unreachable.stderr).toBe(
+    `instant-payment: the database at 127.0.0.1:${port}/bank can't be reached ` +
+      `(connect ECONNREFUSED 127.0.0.1:${port}): check DATABASE_URL\n`,
+  );
+  expect(refused.code).toBe(69);
+  expect(refused.stderr).toMatch(
+    /^instant-payment: the database at \S+ refuses us \(password authentication failed.*\n$/,
+  );
+});
+
+test("an unmigrated database is refused with the command to run, which then helps", async () => {
+  const { url, drop } = await createTestDatabase();
+  const settings = { DATABASE_URL: url, ADMIN_API_KEY: KEY };
+  const refused = await npmStart(settings);
+  expect(refused.code).toBe(69);
+  expect(refused.stderr).toContain('run "npx instant-payment migrate"');
+  expect(refused.stderr.trimEnd()).not.toContain("\n");
+
+  const first = await instantPayment(["migrate", "--json"], { DATABASE_URL: url });
+  expect(JSON.parse(first.stdout)).toEqual({ migrations: expect.arrayContaining(["0001-first"]) });
+  const second = await instantPayment(["migrate"], { DATABASE_URL: url });
+  expect(second).toMatchObject({ code: 0, stdout: "the database is up to date\n", stderr: "" });
+
+  const service = run(["npm", "start", "--", "--json"], {
+    ...settings,
+    PORT: "0",
+    ADMIN_PORT: "0",
+  });
+  const facts = JSON.parse((await service.printed("}\n")).split("\n").at(-2) ?? "");
+  expect(facts).not.toHaveProperty("demo");
+  const list = `${facts.apiUrl}/instantpayment.v1.AccountService/ListAccounts`;
+  const post = { method: "POST", headers: { "content-type": "application/json" }, body: "{}" };
+  expect((await fetch(list, post)).status).toBe(401);
+  const headers = { ...post.headers, authorization: `Bearer ${KEY}` };
+  expect(await (await fetch(list, { ...post, headers })).json()).toMatchObject({ accounts: [] });
+  service.signal("SIGTERM");
+  expect(await service.ended).toMatchObject({ code: 0 });
+  await drop();
+});
+
+test("a misused command line exits with 64 and a line that names the commands", async () => {
+  const [unknown, option, none, help] = await Promise.all([
+    instantPayment(["settle"]),
+    instantPayment(["verify", "--loud"]),
+    instantPayment([]),
+    instantPayment(["migrate", "--help"]),
+  ]);
+  const commands = "the commands are serve, migrate, verify, see --help\n";
+  expect(unknown).toMatchObject({
+    code: 64,
+    stderr: `instant-payment: what is 'settle'?; ${commands}`,
+  });
+  expect(option).toMatchObject({
+    code: 64,
+    stderr: `instant-payment: Unknown option '--loud'; ${commands}`,
+  });
+  expect(none).toMatchObject({
+    code: 64,
+    stderr: `instant-payment: a command is missing; ${commands}`,
+  });
+  expect(help).toMatchObject({ code: 0, stderr: "" });
+  expect(help.stdout).toContain("usage: instant-payment migrate [--json] [--help]");
+});
