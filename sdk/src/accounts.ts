@@ -175,7 +175,10 @@ function createAccountRequest(account: NewAccount) {
 
 function limitMinor(limit: string | undefined, currencyCode: string): bigint | undefined {
   if (limit === undefined) return undefined;
-  return positiveMinorUnits(limit, currencyCode, "overdraftLimit");
+  return positiveMinorUnits(limit, currencyCode, {
+    value: "overdraftLimit",
+    currencyCode: "currencyCode",
+  });
 }
 
 function updateAccountRequest(accountId: string, change: AccountChange, currencyCode: string) {

@@ -1,16 +1,13 @@
 import type { Client } from "@connectrpc/connect";
-import type {
-  BatchCreatePaymentsError,
-  PaymentService,
-} from "../../gen/instantpayment/v1/payment_service_pb.ts";
-import { type ErrorCode, InstantPaymentError } from "./error.ts";
 import {
-  createPaymentRequest,
-  type NewPayment,
-  type Payment,
-  paymentFromWire,
-} from "./payments.ts";
+  BatchCreatePaymentsRequestSchema,
+  type PaymentService,
+} from "../../gen/instantpayment/v1/payment_service_pb.ts";
+import type { InstantPaymentError } from "./error.ts";
+import { batchError } from "./failure.ts";
+import { createPaymentRequest, type NewPayment, type Payment, paymentFromWire } from "./payment.ts";
 import type { CallOptions, MakeCall } from "./retry.ts";
+import { requestOf } from "./wire.ts";
 
 /** How a batch of payments is made. */
 export interface BatchOptions extends CallOptions {
@@ -46,23 +43,18 @@ export function createBatchMethods(deps: {
 }): BatchMethods {
   const { rpc, makeCall } = deps;
   return {
-    async batchCreatePayments(payments, { atomic = false, ...options } = {}) {
-      const requests = payments.map((payment) => createPaymentRequest(payment));
-      const { results } = await makeCall({ writes: true }, options, (attempt) =>
-        rpc.batchCreatePayments({ requests, atomic }, attempt),
+    async batchCreatePayments(payments, { atomic, ...options } = {}) {
+      const requests = payments.map((one, at) => createPaymentRequest(one, `payments[${at}].`));
+      const request = requestOf(BatchCreatePaymentsRequestSchema, { requests, atomic });
+      const writes = requests.some(({ validateOnly }) => !validateOnly);
+      const { results } = await makeCall({ writes }, options, (attempt) =>
+        rpc.batchCreatePayments(request, attempt),
       );
-      return results.map(({ payment, error, replayed }, i) => ({
+      return results.map(({ payment, error, replayed }, at) => ({
         payment: payment && paymentFromWire(payment),
         replayed,
-        error: error && errorOf(error, requests[i]?.idempotencyKey),
+        error: error && batchError(error, requests[at]?.idempotencyKey),
       }));
     },
   };
-}
-
-function errorOf(
-  { code, reason, message }: BatchCreatePaymentsError,
-  idempotencyKey: string | undefined,
-): InstantPaymentError {
-  return new InstantPaymentError(message, { reason, code: code as ErrorCode, idempotencyKey });
 }

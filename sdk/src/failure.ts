@@ -5,7 +5,8 @@ import {
   RequestInfoSchema,
   RetryInfoSchema,
 } from "../../gen/google/rpc/error_details_pb.ts";
-import type { ErrorCode, ErrorParts } from "./error.ts";
+import type { BatchCreatePaymentsError } from "../../gen/instantpayment/v1/payment_service_pb.ts";
+import { type ErrorCode, type ErrorParts, InstantPaymentError } from "./error.ts";
 
 /** How one attempt failed. */
 export interface Failure {
@@ -84,6 +85,22 @@ export function failureFrom(cause: unknown): Failure {
     open: !answered || OPEN.has(code),
     verdict: answered && (code === "invalid_argument" || code === "already_exists"),
   };
+}
+
+/** The error of one payment of a batch. */
+export function batchError(
+  { code: codeText, reason, message }: BatchCreatePaymentsError,
+  idempotencyKey: string | undefined,
+): InstantPaymentError {
+  const code = Object.values(CODES).find((known) => known === codeText) ?? "unknown";
+  const outcomeUnknown = OPEN.has(code);
+  return new InstantPaymentError(message, {
+    reason,
+    code,
+    outcomeUnknown,
+    attempts: 1,
+    idempotencyKey,
+  });
 }
 
 function retryDelayMs(error: ConnectError): number | undefined {

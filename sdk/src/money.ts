@@ -10,6 +10,13 @@ export interface Money {
   readonly currencyCode: string;
 }
 
+/** What errors call the two. */
+interface MoneyFields {
+  readonly value: string;
+  readonly currencyCode: string;
+}
+
+const FIELDS: MoneyFields = { value: "value", currencyCode: "currencyCode" };
 const DECIMAL = /^-?(?:0|[1-9][0-9]*)(?:\.([0-9]+))?$/;
 
 /**
@@ -17,8 +24,9 @@ const DECIMAL = /^-?(?:0|[1-9][0-9]*)(?:\.([0-9]+))?$/;
  * currency is unknown or the value isn't a plain decimal with at most the currency's digits:
  * no exponent, no plus sign, no separators, no spaces, no leading zeros.
  */
-export function toMinorUnits(value: string, currencyCode: string, field = "value"): bigint {
-  const digits = digitsOf(currencyCode);
+export function toMinorUnits(value: string, currencyCode: string, fields = FIELDS): bigint {
+  const digits = digitsOf(currencyCode, fields.currencyCode);
+  const field = fields.value;
   if (typeof value !== "string") {
     throw invalidInput(field, `must be a string such as "12.50", not a ${typeof value}`);
   }
@@ -43,7 +51,7 @@ export function toMinorUnits(value: string, currencyCode: string, field = "value
  * Throws INVALID_FIELD if the currency is unknown.
  */
 export function fromMinorUnits(minor: bigint, currencyCode: string): string {
-  const digits = digitsOf(currencyCode);
+  const digits = digitsOf(currencyCode, FIELDS.currencyCode);
   const sign = minor < 0n ? "-" : "";
   const text = (minor < 0n ? -minor : minor).toString().padStart(digits + 1, "0");
   if (digits === 0) return sign + text;
@@ -51,21 +59,26 @@ export function fromMinorUnits(minor: bigint, currencyCode: string): string {
 }
 
 /** As toMinorUnits, for what is paid or allowed: above zero and at most 2^53 - 1 minor units. */
-export function positiveMinorUnits(value: string, currencyCode: string, field: string): bigint {
-  const minor = toMinorUnits(value, currencyCode, field);
-  if (minor < 1n) throw invalidInput(field, `must be above zero, not ${JSON.stringify(value)}`);
+export function positiveMinorUnits(
+  value: string,
+  currencyCode: string,
+  fields: MoneyFields,
+): bigint {
+  const minor = toMinorUnits(value, currencyCode, fields);
+  const given = JSON.stringify(value);
+  if (minor < 1n) throw invalidInput(fields.value, `must be above zero, not ${given}`);
   if (minor > MAX_AMOUNT_MINOR) {
     const most = fromMinorUnits(MAX_AMOUNT_MINOR, currencyCode);
-    throw invalidInput(field, `must be at most ${most}, not ${JSON.stringify(value)}`);
+    throw invalidInput(fields.value, `must be at most ${most}, not ${given}`);
   }
   return minor;
 }
 
-function digitsOf(currencyCode: string): number {
+function digitsOf(currencyCode: string, field: string): number {
   const digits = currencyDigits(currencyCode);
   if (digits !== undefined) return digits;
   throw invalidInput(
-    "currencyCode",
+    field,
     `must be an ISO 4217 code in capital letters such as "EUR", not ${JSON.stringify(currencyCode)}`,
   );
 }

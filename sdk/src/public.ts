@@ -27,10 +27,9 @@ export type {
   CreatedPayment,
   NewPayment,
   Payment,
-  PaymentFilter,
-  PaymentMethods,
   PaymentReason,
   PaymentStatus,
-} from "./payments.ts";
+} from "./payment.ts";
+export type { PaymentFilter, PaymentMethods } from "./payments.ts";
 export type { CallOptions, RetryPolicy } from "./retry.ts";
 export type { ErrorReason } from "../../src/kernel/errors.ts";

@@ -76,7 +76,7 @@ describe("The SDK sends the same again", () => {
 
   test("not at all if RetryInfo is beyond the call's time-out", async () => {
     fixture.script.push(OVERLOADED(900));
-    const error = await failureOf(connect({ timeoutMs: 500 }).createPayment(NEW_PAYMENT));
+    const error = await failureOf(connect({ timeoutMs: 800 }).createPayment(NEW_PAYMENT));
     expect(error).toMatchObject({ reason: "OVERLOADED", retryAfterMs: 900, attempts: 1 });
     expect(error.outcomeUnknown).toBe(false);
   });

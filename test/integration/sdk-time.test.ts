@@ -24,16 +24,16 @@ describe("The caller's time", () => {
   test("bounds the call with all its retries, and each attempt is told what's left", async () => {
     fixture.script.push("hang", "hang", "hang", "hang");
     const startMs = performance.now();
-    const error = await failureOf(connect().createPayment(NEW_PAYMENT, { timeoutMs: 400 }));
-    expect(performance.now() - startMs).toBeLessThan(1_000);
+    const error = await failureOf(connect().createPayment(NEW_PAYMENT, { timeoutMs: 1_200 }));
+    expect(performance.now() - startMs).toBeLessThan(3_000);
     expect(error).toMatchObject({ reason: "DEADLINE_EXCEEDED", outcomeUnknown: true });
     const times = fixture.received.map(({ timeoutMs }) => timeoutMs);
-    expect(times.slice(0, 2)).toEqual([150, 150]);
-    expect(times[2]).toBeLessThan(110);
+    expect(times.slice(0, 2)).toEqual([500, 500]);
+    expect(times[2]).toBeLessThan(250);
     expect(times).toHaveLength(3);
   });
 
-  test.each(["hang", OVERLOADED(400)] satisfies Misbehaviour[])(
+  test.each(["hang", OVERLOADED(5_000)] satisfies Misbehaviour[])(
     "ends at once by a signal, in an attempt and between two",
     async (misbehaviour) => {
       fixture.script.push(misbehaviour);
@@ -44,7 +44,7 @@ describe("The caller's time", () => {
       setTimeout(() => abort.abort(new Error("the user left")), 100);
       const startMs = performance.now();
       const error = await failureOf(call);
-      expect(performance.now() - startMs).toBeLessThan(350);
+      expect(performance.now() - startMs).toBeLessThan(3_000);
       expect(error).toMatchObject({ reason: "CANCELLED", code: "canceled", attempts: 1 });
       expect(error.cause).toMatchObject({ message: "the user left" });
       expect(error.outcomeUnknown).toBe(misbehaviour === "hang");

@@ -1,7 +1,7 @@
 import { createServer, type RequestListener } from "node:http";
 import type { Socket } from "node:net";
 import type { MessageInitShape } from "@bufbuild/protobuf";
-import { timestampFromMs } from "@bufbuild/protobuf/wkt";
+import { durationFromMs, timestampFromMs } from "@bufbuild/protobuf/wkt";
 import {
   type Code,
   ConnectError,
@@ -69,7 +69,7 @@ export function serviceError(
   const { retryAfterMs, requestId, field } = details;
   error.details.push({ desc: ErrorInfoSchema, value: { reason, domain: "instantpayment" } });
   if (retryAfterMs !== undefined) {
-    const retryDelay = { seconds: 0n, nanos: retryAfterMs * 1_000_000 };
+    const retryDelay = durationFromMs(retryAfterMs);
     error.details.push({ desc: RetryInfoSchema, value: { retryDelay } });
   }
   if (requestId) error.details.push({ desc: RequestInfoSchema, value: { requestId } });

@@ -8,16 +8,16 @@ export const NEW_PAYMENT = {
   amount: { value: "12.50", currencyCode: "EUR" },
 };
 
-/** A client that gives an attempt 150 ms and hardly waits between two. */
+/** A client that gives an attempt 500 ms and hardly waits between two. */
 export function createHastyClient(
   baseUrl: string,
   options: { readonly timeoutMs?: number; readonly retry?: RetryPolicy } = {},
 ) {
-  const retry = { initialBackoffMs: 1, maxBackoffMs: 5, attemptTimeoutMs: 150, ...options.retry };
+  const retry = { initialBackoffMs: 1, maxBackoffMs: 5, attemptTimeoutMs: 500, ...options.retry };
   return createInstantPayment({
     baseUrl,
     apiKey: "ip_secret",
-    timeoutMs: 5_000,
+    timeoutMs: 10_000,
     ...options,
     retry,
   });

@@ -15,21 +15,10 @@ import type {
   LedgerService,
   VerifyLedgerResponse,
 } from "../../gen/instantpayment/v1/ledger_service_pb.ts";
-import type { Money as WireMoney } from "../../gen/instantpayment/v1/money_pb.ts";
-import type { Payment as WirePayment } from "../../gen/instantpayment/v1/payment_pb.ts";
-import type {
-  BatchCreatePaymentsError,
-  BatchCreatePaymentsRequest,
-  BatchCreatePaymentsResult,
-  CreatePaymentRequest,
-  CreatePaymentResponse,
-  ListPaymentsRequest,
-  ListPaymentsResponse,
-  PaymentService,
-} from "../../gen/instantpayment/v1/payment_service_pb.ts";
+import type { PaymentService } from "../../gen/instantpayment/v1/payment_service_pb.ts";
 import type * as sdk from "../../sdk/src/node.ts";
+import { type FieldOf, PAYMENT_ANSWERS, PAYMENT_REQUESTS } from "./sdk-payment-contract.ts";
 
-type FieldOf<Message> = Exclude<keyof Message, "$typeName" | "$unknown">;
 type RpcOf<Service extends { readonly method: object }> = keyof Service["method"];
 
 /** The SDK's method for each RPC. `tsc` fails when the contract has one that isn't here. */
@@ -58,30 +47,7 @@ export const METHODS = {
  * `tsc` fails when the contract has a field that isn't here, or the SDK lacks the property.
  */
 export const REQUESTS = {
-  CreatePaymentRequest: {
-    idempotencyKey: "idempotencyKey",
-    debtorAccountId: "debtorAccountId",
-    creditorAccountId: "creditorAccountId",
-    amount: "amount",
-    endToEndId: "endToEndId",
-    remittanceInformation: "remittanceInformation",
-    metadata: "metadata",
-    expireTime: "expireTime",
-    validateOnly: "validateOnly",
-  } satisfies Record<FieldOf<CreatePaymentRequest>, keyof sdk.NewPayment>,
-  BatchCreatePaymentsRequest: { requests: "itself", atomic: "atomic" } satisfies Record<
-    FieldOf<BatchCreatePaymentsRequest>,
-    keyof sdk.BatchOptions | "itself"
-  >,
-  GetPaymentRequest: { paymentId: "itself" },
-  ListPaymentsRequest: {
-    accountId: "accountId",
-    status: "status",
-    startTime: "startTime",
-    endTime: "endTime",
-    pageSize: "pageSize",
-    pageToken: "pageToken",
-  } satisfies Record<FieldOf<ListPaymentsRequest>, keyof sdk.PaymentFilter>,
+  ...PAYMENT_REQUESTS,
   CreateAccountRequest: {
     accountId: "accountId",
     ownerId: "ownerId",
@@ -123,49 +89,7 @@ export const REQUESTS = {
 
 /** Where the SDK shows each field of an answer; "itself": it's what the method returns. */
 export const ANSWERS = {
-  Money: { currencyCode: "currencyCode", amountMinor: "value" } satisfies Record<
-    FieldOf<WireMoney>,
-    keyof sdk.Money
-  >,
-  Payment: {
-    id: "id",
-    idempotencyKey: "idempotencyKey",
-    debtorAccountId: "debtorAccountId",
-    creditorAccountId: "creditorAccountId",
-    amount: "amount",
-    status: "status",
-    reason: "reason",
-    reasonCode: "reasonCode",
-    reasonDetail: "reasonDetail",
-    endToEndId: "endToEndId",
-    remittanceInformation: "remittanceInformation",
-    metadata: "metadata",
-    sequence: "sequence",
-    expireTime: "expireTime",
-    debtorBalanceAfterMinor: "debtorBalanceAfter",
-    creditorBalanceAfterMinor: "creditorBalanceAfter",
-    createTime: "createTime",
-    updateTime: "updateTime",
-  } satisfies Record<FieldOf<WirePayment>, keyof sdk.Payment>,
-  CreatePaymentResponse: { payment: "itself", replayed: "replayed" } satisfies Record<
-    FieldOf<CreatePaymentResponse>,
-    keyof sdk.CreatedPayment | "itself"
-  >,
-  BatchCreatePaymentsResponse: { results: "itself" },
-  BatchCreatePaymentsResult: {
-    payment: "payment",
-    error: "error",
-    replayed: "replayed",
-  } satisfies Record<FieldOf<BatchCreatePaymentsResult>, keyof sdk.BatchResult>,
-  BatchCreatePaymentsError: { code: "code", reason: "reason", message: "message" } satisfies Record<
-    FieldOf<BatchCreatePaymentsError>,
-    keyof sdk.InstantPaymentError
-  >,
-  GetPaymentResponse: { payment: "itself" },
-  ListPaymentsResponse: { payments: "items", nextPageToken: "nextPageToken" } satisfies Record<
-    FieldOf<ListPaymentsResponse>,
-    keyof sdk.Page<sdk.Payment>
-  >,
+  ...PAYMENT_ANSWERS,
   Account: {
     id: "id",
     ownerId: "ownerId",

@@ -64,10 +64,11 @@ describe("An amount in the SDK", () => {
     ["-1", /above zero/],
     ["90071992547409.92", /at most 90071992547409\.91/],
   ])("of %s can't be paid", (value, why) => {
-    expect(() => positiveMinorUnits(value, "EUR", "amount.value")).toThrow(why);
-    expect(() => positiveMinorUnits(value, "EUR", "amount.value")).toThrow(
+    const fields = { value: "amount.value", currencyCode: "amount.currencyCode" };
+    expect(() => positiveMinorUnits(value, "EUR", fields)).toThrow(
       expect.objectContaining({
         reason: "INVALID_FIELD",
+        message: expect.stringMatching(why),
         violations: [{ field: "amount.value", description: expect.stringMatching(why) }],
       }),
     );

@@ -1,6 +1,7 @@
 import { Code } from "@connectrpc/connect";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { AccountStatus } from "../../gen/instantpayment/v1/account_service_pb.ts";
+import { PaymentStatus } from "../../gen/instantpayment/v1/payment_pb.ts";
 import { createInstantPayment } from "../../sdk/src/node.ts";
 import {
   type FixtureHandlers,
@@ -8,7 +9,7 @@ import {
   serviceError,
   startPaymentFixture,
 } from "../support/payment-fixture.ts";
-import { createHastyClient, failureOf } from "../support/sdk-client.ts";
+import { createHastyClient, failureOf, NEW_PAYMENT } from "../support/sdk-client.ts";
 
 /** Seven entries in pages of `pageSize`; a token is the sequence to go on after. */
 const handlers = {
@@ -106,6 +107,48 @@ test("An overdraft limit is read in the account's own currency", async () => {
   expect(account.overdraftLimit).toBe("500");
   const error = await failureOf(client.updateAccount("a", { overdraftLimit: "5.00" }));
   expect(error.message).toBe('overdraftLimit must have no decimals in JPY, not "5.00"');
+});
+
+describe("A batch", () => {
+  test("keeps its keys over its retries and tells each payment's outcome in order", async () => {
+    const asked: string[][] = [];
+    const service = await startPaymentFixture({
+      payments: {
+        batchCreatePayments({ requests }) {
+          asked.push(requests.map(({ idempotencyKey }) => idempotencyKey));
+          const [first, second] = requests;
+          const lost = { code: "unavailable", reason: "UNAVAILABLE", message: "It is away." };
+          const refused = { code: "not_found", reason: "ACCOUNT_NOT_FOUND", message: "No." };
+          const { amount } = first!;
+          const payment = { amount, status: PaymentStatus.SETTLED, id: second!.endToEndId };
+          return { results: [{ error: lost }, { payment, replayed: true }, { error: refused }] };
+        },
+      },
+    });
+    service.script.push("cut after commit");
+    const results = await createHastyClient(service.baseUrl).batchCreatePayments([
+      NEW_PAYMENT,
+      { ...NEW_PAYMENT, endToEndId: "two", idempotencyKey: "order 2" },
+      NEW_PAYMENT,
+    ]);
+    await service.close();
+    expect(asked).toHaveLength(2);
+    expect(asked[1]).toEqual(asked[0]);
+    const [one, , three] = asked[0]!;
+    expect(new Set(asked[0]).size).toBe(3);
+    expect(results).toMatchObject([
+      { error: { reason: "UNAVAILABLE", outcomeUnknown: true, idempotencyKey: one } },
+      { payment: { status: "SETTLED", id: "two", amount: NEW_PAYMENT.amount }, replayed: true },
+      { error: { reason: "ACCOUNT_NOT_FOUND", outcomeUnknown: false, idempotencyKey: three } },
+    ]);
+  });
+
+  test("names the payment whose field is wrong and sends nothing", async () => {
+    const wrong = { ...NEW_PAYMENT, amount: { value: "1", currencyCode: "eur" } };
+    const error = await failureOf(connect().batchCreatePayments([NEW_PAYMENT, wrong]));
+    expect(error.violations[0]?.field).toBe("payments[1].amount.currencyCode");
+    expect(fixture.received).toEqual([]);
+  });
 });
 
 test("A value of a newer service is told as UNRECOGNIZED", async () => {

@@ -1,0 +1,72 @@
+import { expect } from "vitest";
+import type { InstantPayment } from "../../sdk/src/client.ts";
+import type * as sdk from "../../sdk/src/node.ts";
+
+const PAYMENT = {
+  idempotencyKey: "k",
+  debtorAccountId: "d",
+  creditorAccountId: "c",
+  amount: { value: "12.50", currencyCode: "EUR" },
+  endToEndId: "e",
+  remittanceInformation: "r",
+  metadata: { a: "b" },
+  expireTime: new Date(1_000),
+  validateOnly: true,
+} satisfies Required<sdk.NewPayment>;
+
+/** A call of each method with all that it takes; of a list, its first page. */
+export const CALLS = {
+  createPayment: (client) => client.createPayment(PAYMENT),
+  batchCreatePayments: (client) => client.batchCreatePayments([PAYMENT], { atomic: true }),
+  getPayment: (client) => client.getPayment("p"),
+  listPayments: (client) =>
+    firstPage(
+      client.listPayments({
+        accountId: "a",
+        status: "SETTLED",
+        startTime: new Date(1_000),
+        endTime: new Date(2_000),
+        pageSize: 7,
+        pageToken: "t",
+      }),
+    ),
+  createAccount: (client) =>
+    client.createAccount({
+      accountId: "a",
+      ownerId: "o",
+      currencyCode: "EUR",
+      overdraftMode: "LIMITED",
+      overdraftLimit: "5.00",
+      metadata: { a: "b" },
+    } satisfies Required<sdk.NewAccount>),
+  getAccount: (client) => client.getAccount("a"),
+  listAccounts: (client) =>
+    firstPage(client.listAccounts({ ownerId: "o", status: "OPEN", pageSize: 7, pageToken: "t" })),
+  updateAccount: async (client) => {
+    await client.updateAccount("a", { metadata: {} });
+    return client.updateAccount("a", {
+      version: 3,
+      status: "FROZEN",
+      overdraftMode: "LIMITED",
+      overdraftLimit: "5.00",
+      metadata: { a: "b" },
+    } satisfies Required<sdk.AccountChange>);
+  },
+  getBalance: (client) => client.getBalance("a", { readTime: new Date(1_000) }),
+  listEntries: (client) =>
+    firstPage(
+      client.listEntries("a", {
+        afterSequence: 3,
+        startTime: new Date(1_000),
+        endTime: new Date(2_000),
+        pageSize: 7,
+        pageToken: "t",
+      }),
+    ),
+  verifyLedger: (client) => client.verifyLedger(),
+} satisfies Record<string, (client: InstantPayment) => Promise<unknown>>;
+
+async function firstPage<P>(list: { pages(): AsyncIterable<P> }): Promise<P> {
+  for await (const page of list.pages()) return page;
+  return expect.unreachable("a list has at least one page");
+}

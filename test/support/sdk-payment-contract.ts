@@ -1,0 +1,94 @@
+import type { Money as WireMoney } from "../../gen/instantpayment/v1/money_pb.ts";
+import type { Payment as WirePayment } from "../../gen/instantpayment/v1/payment_pb.ts";
+import type {
+  BatchCreatePaymentsError,
+  BatchCreatePaymentsRequest,
+  BatchCreatePaymentsResponse,
+  BatchCreatePaymentsResult,
+  CreatePaymentRequest,
+  CreatePaymentResponse,
+  ListPaymentsRequest,
+  ListPaymentsResponse,
+} from "../../gen/instantpayment/v1/payment_service_pb.ts";
+import type * as sdk from "../../sdk/src/node.ts";
+
+/** The fields of a generated message. */
+export type FieldOf<Message> = Exclude<keyof Message, "$typeName" | "$unknown">;
+
+/** The part of `REQUESTS` that is about payments. */
+export const PAYMENT_REQUESTS = {
+  CreatePaymentRequest: {
+    idempotencyKey: "idempotencyKey",
+    debtorAccountId: "debtorAccountId",
+    creditorAccountId: "creditorAccountId",
+    amount: "amount",
+    endToEndId: "endToEndId",
+    remittanceInformation: "remittanceInformation",
+    metadata: "metadata",
+    expireTime: "expireTime",
+    validateOnly: "validateOnly",
+  } satisfies Record<FieldOf<CreatePaymentRequest>, keyof sdk.NewPayment>,
+  BatchCreatePaymentsRequest: { requests: "itself", atomic: "atomic" } satisfies Record<
+    FieldOf<BatchCreatePaymentsRequest>,
+    keyof sdk.BatchOptions | "itself"
+  >,
+  GetPaymentRequest: { paymentId: "itself" },
+  ListPaymentsRequest: {
+    accountId: "accountId",
+    status: "status",
+    startTime: "startTime",
+    endTime: "endTime",
+    pageSize: "pageSize",
+    pageToken: "pageToken",
+  } satisfies Record<FieldOf<ListPaymentsRequest>, keyof sdk.PaymentFilter>,
+};
+
+/** The part of `ANSWERS` that is about payments. */
+export const PAYMENT_ANSWERS = {
+  Money: { currencyCode: "currencyCode", amountMinor: "value" } satisfies Record<
+    FieldOf<WireMoney>,
+    keyof sdk.Money
+  >,
+  Payment: {
+    id: "id",
+    idempotencyKey: "idempotencyKey",
+    debtorAccountId: "debtorAccountId",
+    creditorAccountId: "creditorAccountId",
+    amount: "amount",
+    status: "status",
+    reason: "reason",
+    reasonCode: "reasonCode",
+    reasonDetail: "reasonDetail",
+    endToEndId: "endToEndId",
+    remittanceInformation: "remittanceInformation",
+    metadata: "metadata",
+    sequence: "sequence",
+    expireTime: "expireTime",
+    debtorBalanceAfterMinor: "debtorBalanceAfter",
+    creditorBalanceAfterMinor: "creditorBalanceAfter",
+    createTime: "createTime",
+    updateTime: "updateTime",
+  } satisfies Record<FieldOf<WirePayment>, keyof sdk.Payment>,
+  CreatePaymentResponse: { payment: "itself", replayed: "replayed" } satisfies Record<
+    FieldOf<CreatePaymentResponse>,
+    keyof sdk.CreatedPayment | "itself"
+  >,
+  BatchCreatePaymentsResponse: { results: "itself" } satisfies Record<
+    FieldOf<BatchCreatePaymentsResponse>,
+    "itself"
+  >,
+  BatchCreatePaymentsResult: {
+    payment: "payment",
+    error: "error",
+    replayed: "replayed",
+  } satisfies Record<FieldOf<BatchCreatePaymentsResult>, keyof sdk.BatchResult>,
+  BatchCreatePaymentsError: { code: "code", reason: "reason", message: "message" } satisfies Record<
+    FieldOf<BatchCreatePaymentsError>,
+    keyof sdk.InstantPaymentError
+  >,
+  GetPaymentResponse: { payment: "itself" },
+  ListPaymentsResponse: { payments: "items", nextPageToken: "nextPageToken" } satisfies Record<
+    FieldOf<ListPaymentsResponse>,
+    keyof sdk.Page<sdk.Payment>
+  >,
+};
