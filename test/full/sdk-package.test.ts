@@ -3,8 +3,11 @@ import { writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { createInstantPayment } from "../../sdk/src/node.ts";
 import { type PaymentFixture, startPaymentFixture } from "../support/payment-fixture.ts";
+import { startTestApp } from "../support/running-app.ts";
 import { installSdk, type SdkInstall } from "../support/sdk-install.ts";
+import { sdkReadmeProgram } from "../support/sdk-readme.ts";
 
 const exec = promisify(execFile);
 const OLDEST_NODE = "20.20.2";
@@ -94,6 +97,19 @@ test.each([
   const output = await install.run("node_modules/.bin/tsc", [...flags, ...strict, "pay.ts"]);
   expect(output).toBe("");
 });
+
+test("The README's samples compile in a strict program and run with the installed package", async () => {
+  const app = await startTestApp();
+  const client = createInstantPayment({ baseUrl: app.apiUrl, apiKey: app.adminKey });
+  const { id } = await client.createAccount({ currencyCode: "EUR", overdraftMode: "UNBOUNDED" });
+  const program = await sdkReadmeProgram({ app, fundedAccountId: id });
+  await writeFile(join(install.folder, "readme.ts"), program);
+  const flags = ["--module", "nodenext", "--target", "es2023", "--types", "node"];
+  expect(await install.run("node_modules/.bin/tsc", ["--strict", ...flags, "readme.ts"])).toBe("");
+  const output = await install.run("node_modules/.bin/node", ["readme.js"]);
+  await app.stop();
+  expect(output).toMatch(/^paid 12\.50 EUR\n12\.99\nACCOUNT_NOT_FOUND\n/);
+}, 60_000);
 
 test("publint and attw have nothing to say against it", async () => {
   const { stdout } = await exec("npm", ["run", "sdk:check"], { cwd: resolve(".") });

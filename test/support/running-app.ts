@@ -1,0 +1,38 @@
+import { randomBytes } from "node:crypto";
+import { createApp } from "../../src/app.ts";
+import { readConfig } from "../../src/config.ts";
+import { createLogger } from "../../src/platform/logger.ts";
+import { createMigratedDatabase } from "./ledger.ts";
+
+/** The whole service in this process, on a database of its own. */
+export interface TestApp {
+  readonly apiUrl: string;
+  readonly adminKey: string;
+  readonly stop: () => Promise<void>;
+}
+
+/** Starts the service on free ports of the loopback. */
+export async function startTestApp(): Promise<TestApp> {
+  const database = await createMigratedDatabase();
+  const adminKey = randomBytes(32).toString("base64url");
+  const config = readConfig(
+    { serving: true },
+    {
+      DATABASE_URL: database.url,
+      ADMIN_API_KEY: adminKey,
+      PORT: "0",
+      ADMIN_PORT: "0",
+      LOG_LEVEL: "silent",
+    },
+  );
+  const app = createApp({ config, adminKey, logger: createLogger(config.LOG_LEVEL) });
+  const { apiUrl } = await app.start();
+  return {
+    apiUrl,
+    adminKey,
+    async stop() {
+      await app.close();
+      await database.drop();
+    },
+  };
+}
