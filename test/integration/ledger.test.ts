@@ -1,23 +1,12 @@
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { callAs, createMigratedDatabase, openLedger, type TestLedger } from "../support/ledger.ts";
-import type { TestDatabase } from "../support/postgres.ts";
+import { describe, expect, it } from "vitest";
+import { callAs } from "../support/ledger.ts";
+import { useLedger } from "../support/use-ledger.ts";
 
-let database: TestDatabase;
-let ledger: TestLedger;
-
-beforeAll(async () => {
-  database = await createMigratedDatabase();
-  ledger = await openLedger(database.url);
-});
-
-afterAll(async () => {
-  expect((await ledger.verify()).findings).toEqual([]);
-  await ledger.close();
-  await database.drop();
-});
+const used = useLedger();
 
 describe("a payment", () => {
   it("moves the amount and tells both balances", async () => {
+    const { ledger } = used;
     const alice = await ledger.openFunded(10_000n);
     const bob = await ledger.open({ ownerId: "bob" });
     const { payment, replayed } = await ledger.pay({
@@ -37,6 +26,7 @@ describe("a payment", () => {
 
 describe("whose account it is", () => {
   it("lets only the owner and an administrator pay from an account", async () => {
+    const { ledger } = used;
     const alice = await ledger.openFunded(10_000n);
     const bob = await ledger.open({ ownerId: "bob" });
     const payment = { debtorAccountId: alice.id, creditorAccountId: bob.id, amountMinor: 1n };

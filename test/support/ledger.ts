@@ -1,6 +1,9 @@
 import { randomUUID } from "node:crypto";
 import { AccountEntity, type AccountRow } from "../../src/accounts/account.entity.ts";
+import { createFindAccount } from "../../src/accounts/find-account.ts";
+import { createListEntries } from "../../src/accounts/list-entries.ts";
 import { createOpenAccount } from "../../src/accounts/open-account.ts";
+import { createUpdateAccount } from "../../src/accounts/update-account.ts";
 import type { Call } from "../../src/kernel/call.ts";
 import { createDatabaseClock, systemClock } from "../../src/kernel/clock.ts";
 import type { Principal, Scope } from "../../src/kernel/principal.ts";
@@ -8,13 +11,16 @@ import type { Guards } from "../../src/ledger/batch-sql.ts";
 import { createCommitBatch } from "../../src/ledger/commit-batch.ts";
 import { createGroupCommit } from "../../src/ledger/group-commit.ts";
 import { createVerifyLedger } from "../../src/ledger/verify.ts";
-import { createCreatePayment } from "../../src/payments/create-payment.ts";
+import { createBatchCreatePayments } from "../../src/payments/batch-create-payments.ts";
+import { createCreatePayment, type CreatePayment } from "../../src/payments/create-payment.ts";
+import { createFindPayment } from "../../src/payments/find-payment.ts";
 import { encodePaymentEvent } from "../../src/payments/payment.event.ts";
 import type { PaymentRequest } from "../../src/payments/payment-command.ts";
 import { migrate, openDatabase } from "../../src/platform/database.ts";
 import { createUnitOfWork } from "../../src/platform/unit-of-work.ts";
 import { ensurePartitions } from "../../src/scheduler/partitions.ts";
 import { entities } from "../../src/schema.ts";
+import { testRequest } from "./commands.ts";
 import { createTestDatabase, type TestDatabase } from "./postgres.ts";
 
 /** A migrated database of a test's own. */
@@ -63,6 +69,7 @@ export async function openLedger(url: string, options: TestLedgerOptions = {}) {
     lanes,
   });
   const createPayment = createCreatePayment({ orm, ledger, databaseClock });
+  const batchCreatePayments = createBatchCreatePayments({ createPayment, ledger, databaseClock });
   const openAccount = createOpenAccount({ orm, databaseClock });
   const verify = createVerifyLedger({ unitOfWork });
 
@@ -78,19 +85,7 @@ export async function openLedger(url: string, options: TestLedgerOptions = {}) {
   }
 
   function pay(request: TestPayment, call: Call = callAs("admin")) {
-    const { idempotencyKey, ...rest } = request;
-    return createPayment(call, {
-      idempotencyKey: idempotencyKey ?? randomUUID(),
-      validateOnly: false,
-      request: {
-        currencyCode: "EUR",
-        endToEndId: "",
-        remittanceInformation: "",
-        metadata: {},
-        expireTime: null,
-        ...rest,
-      },
-    });
+    return createPayment(call, toCreatePayment(request));
   }
 
   return {
@@ -101,6 +96,13 @@ export async function openLedger(url: string, options: TestLedgerOptions = {}) {
     commit,
     ledger,
     createPayment,
+    payTogether: (requests: readonly TestPayment[], call: Call = callAs("admin")) =>
+      batchCreatePayments(call, requests.map(toCreatePayment), true),
+    openAccount,
+    updateAccount: createUpdateAccount({ unitOfWork, databaseClock }),
+    findAccount: createFindAccount({ orm, databaseClock }),
+    listEntries: createListEntries({ orm }),
+    findPayment: createFindPayment({ orm }),
     open,
     pay,
     /** An account with money in it, from an unbounded account of its own. */
@@ -130,7 +132,12 @@ export type TestPayment = Pick<
   PaymentRequest,
   "debtorAccountId" | "creditorAccountId" | "amountMinor"
 > &
-  Partial<PaymentRequest> & { readonly idempotencyKey?: string };
+  Partial<PaymentRequest> & { readonly idempotencyKey?: string; readonly validateOnly?: boolean };
+
+function toCreatePayment(payment: TestPayment): CreatePayment {
+  const { idempotencyKey = randomUUID(), validateOnly = false, ...given } = payment;
+  return { idempotencyKey, validateOnly, request: testRequest(given) };
+}
 
 /** A call by an owner (or the administrator `admin`) with time enough. */
 export function callAs(ownerId: string, timeoutMs = 30_000): Call {
