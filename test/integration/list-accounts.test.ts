@@ -78,11 +78,12 @@ describe("A page token of a list", () => {
 
 describe("An account", () => {
   test("that isn't there or is another's is refused with the same words", async () => {
-    const { get } = used.ledger.findAccount;
-    const missing = get(callAs("alice"), "00000000-0000-4000-8000-000000000000");
-    const [one, two] = await Promise.allSettled([missing, get(callAs("alice"), ids["bob"]![0]!)]);
+    const get = (owner: string, id: string) => used.ledger.findAccount.get(callAs(owner), id);
+    const bobs = ids["bob"]![0]!;
+    const missing = get("alice", "00000000-0000-4000-8000-000000000000");
+    const [one, two] = await Promise.allSettled([missing, get("alice", bobs)]);
     expect(one).toMatchObject({ reason: { reason: "ACCOUNT_NOT_FOUND" } });
     expect(two).toEqual(one);
-    expect((await get(callAs("admin"), ids["bob"]![0]!)).ownerId).toBe("bob");
+    expect((await get("admin", bobs)).ownerId).toBe("bob");
   });
 });
