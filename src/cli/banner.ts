@@ -6,18 +6,20 @@ export interface BannerFacts {
   readonly apiUrl: string;
   readonly adminUrl: string;
   readonly adminKey: AdminKey;
-  /** Of the embedded database; absent with one of the user's own. */
-  readonly embedded?: {
-    readonly dataDirectory: string;
-    readonly demo: DemoAccounts;
-    /** For the curl line, new at each start so that it makes a payment. */
-    readonly idempotencyKey: string;
-  };
+  /** On the embedded database; undefined on one of the user's own. */
+  readonly demo:
+    | {
+        readonly dataDirectory: string;
+        readonly accounts: DemoAccounts;
+        /** For the curl line, new at each start so that it makes a payment. */
+        readonly idempotencyKey: string;
+      }
+    | undefined;
 }
 
 /** The text that is shown when the service is up: where it is, and commands that work as printed. */
 export function banner(facts: BannerFacts): string {
-  const { apiUrl, adminUrl, embedded } = facts;
+  const { apiUrl, adminUrl, demo } = facts;
   const lines = [
     "",
     "  Instant Payment API is up.",
@@ -27,12 +29,12 @@ export function banner(facts: BannerFacts): string {
     `  Operations  ${adminUrl}/readyz  ${adminUrl}/metrics`,
     `  Admin key   ${describeKey(facts.adminKey)}`,
   ];
-  if (embedded === undefined) return [...lines, "", ""].join("\n");
-  const { demo, dataDirectory, idempotencyKey } = embedded;
+  if (demo === undefined) return [...lines, "", ""].join("\n");
+  const { accounts, dataDirectory, idempotencyKey } = demo;
   const payment = {
     idempotencyKey,
-    debtorAccountId: demo.alice,
-    creditorAccountId: demo.bob,
+    debtorAccountId: accounts.alice,
+    creditorAccountId: accounts.bob,
     amount: { currencyCode: "EUR", amountMinor: "1000" },
   };
   return [
@@ -48,7 +50,7 @@ export function banner(facts: BannerFacts): string {
     "",
     "  Look at Bob's balance:",
     "",
-    curl(facts, "AccountService/GetBalance", { accountId: demo.bob }),
+    curl(facts, "AccountService/GetBalance", { accountId: accounts.bob }),
     "",
     "",
   ].join("\n");

@@ -9,7 +9,7 @@ import { type Logger, createLogger } from "../platform/logger.ts";
 import { type AdminKey, adminKeyIn } from "./admin-key.ts";
 import { type BannerFacts, banner } from "./banner.ts";
 import type { Command } from "./command.ts";
-import { type Demo, type DemoUseCases, ensureDemo } from "./demo.ts";
+import { type DemoUseCases, ensureDemo } from "./demo.ts";
 
 /** Runs the service until it's told to stop. */
 export const serve: Command = {
@@ -28,13 +28,7 @@ export const serve: Command = {
     const app = createApp({ config, logger, adminKey: adminKey.key, prepare: demo.prepare });
     try {
       const urls = await app.start();
-      const idempotencyKey = `demo-${randomBytes(6).toString("hex")}`;
-      const embedded = demo.made();
-      const facts = {
-        ...urls,
-        adminKey,
-        ...(embedded && { embedded: { ...embedded, idempotencyKey } }),
-      };
+      const facts = { ...urls, adminKey, demo: demo.made() };
       print(json ? JSON.stringify(withoutKey(facts)) : banner(facts));
       const { signal, err } = await stopped;
       if (signal === undefined) logger.fatal({ err }, "stopping after a fault");
@@ -47,26 +41,21 @@ export const serve: Command = {
   },
 };
 
-/** Chosen before the start, since the API reference shows it. */
-interface EmbeddedDemo {
-  readonly dataDirectory: string;
-  readonly demo: Demo;
-}
-
 /** On the embedded database: makes the demo before calls are taken. */
 function createDemo(config: Config) {
-  let made: EmbeddedDemo | undefined;
+  let made: BannerFacts["demo"];
   return {
     made: () => made,
     prepare: async (useCases: PrepareUseCases): ReturnType<Prepare> => {
       if (config.DATABASE_URL !== undefined) return {};
       const dataDirectory = await openDataDirectory(config.DATA_DIR);
-      const demo = await ensureDemo(dataDirectory, demoUseCasesOf(useCases));
-      made = { dataDirectory, demo };
+      const accounts = await ensureDemo(dataDirectory, demoUseCasesOf(useCases));
+      const idempotencyKey = `demo-${randomBytes(6).toString("hex")}`;
+      made = { dataDirectory, accounts, idempotencyKey };
       return {
-        demoDebtorAccountId: demo.alice,
-        demoCreditorAccountId: demo.bob,
-        demoPaymentId: demo.paymentId,
+        demoDebtorAccountId: accounts.alice,
+        demoCreditorAccountId: accounts.bob,
+        demoPaymentId: accounts.paymentId,
       };
     },
   };
