@@ -1,4 +1,4 @@
-import { chmod, mkdtemp, rm } from "node:fs/promises";
+import { chmod, mkdtemp, readFile, rm } from "node:fs/promises";
 import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -120,19 +120,26 @@ test("a misused command line exits with 64 and a line that names the commands", 
     instantPayment([]),
     instantPayment(["migrate", "--help"]),
   ]);
-  const commands = "the commands are serve, migrate, verify, see --help\n";
-  expect(unknown).toMatchObject({
-    code: 64,
-    stderr: `instant-payment: what is 'settle'?; ${commands}`,
-  });
-  expect(option).toMatchObject({
-    code: 64,
-    stderr: `instant-payment: Unknown option '--loud'; ${commands}`,
-  });
-  expect(none).toMatchObject({
-    code: 64,
-    stderr: `instant-payment: a command is missing; ${commands}`,
-  });
+  for (const [ended, reason] of [
+    [unknown, "what is 'settle'?"],
+    [option, "Unknown option '--loud'"],
+    [none, "a command is missing"],
+  ] as const) {
+    const line = `instant-payment: ${reason}; the commands are serve, migrate, verify`;
+    expect(ended).toMatchObject({ code: 64, stderr: expect.stringMatching(/^.*, see --help\n$/) });
+    expect(ended.stderr.startsWith(line), ended.stderr).toBe(true);
+  }
   expect(help).toMatchObject({ code: 0, stderr: "" });
   expect(help.stdout).toContain("usage: instant-payment migrate [--json] [--help]");
+});
+
+test("a Node that is too old is told in one line", async () => {
+  const { scripts } = JSON.parse(await readFile("package.json", "utf8"));
+  const pretend = `data:text/javascript,Object.defineProperty(process,"versions",{value:{node:"20.9.0"}})`;
+  const command = scripts.start.replace("exec node", `exec node --import '${pretend}'`);
+  const { code, stderr } = await run(["sh", "-c", command], {}).ended;
+  expect({ code, stderr }).toEqual({
+    code: 78,
+    stderr: "instant-payment: Node 24 or newer is needed, this is 20.9.0\n",
+  });
 });

@@ -14,6 +14,8 @@ vi.setConfig({ testTimeout: 90_000 });
 let directory: string;
 let dataDir: string;
 let service: ServiceProcess | undefined;
+let banner: string;
+let settled: string[];
 
 beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), "instant-payment-start-"));
@@ -51,7 +53,7 @@ async function adminOf(banner: string, path: string): Promise<Response> {
 }
 
 test("npm start prints curl lines that pay and show a balance as they are", async () => {
-  const banner = await npmStart();
+  banner = await npmStart();
   expect(await pay(banner)).toMatchObject({
     payment: { status: "PAYMENT_STATUS_SETTLED" },
     replayed: false,
@@ -81,7 +83,7 @@ test("killed with SIGKILL it starts again, on the PostgreSQL that was left, with
   service?.killHard();
   await service?.ended;
   expect(existsSync(join(dataDir, "postgres", "data", "postmaster.pid"))).toBe(true);
-  const banner = await npmStart();
+  banner = await npmStart();
   expect(banner).toContain(`kept in ${join(dataDir, "admin-key")}`);
   expect(banner).not.toContain(await readFile(join(dataDir, "admin-key"), "utf8"));
   expect(await look(banner)).toMatchObject({ balance: { postedMinor: "101000" } });
@@ -95,20 +97,47 @@ test("commands of the CLI work beside it", async () => {
   expect(groupLives(service?.pid ?? 0)).toBe(true);
 });
 
-test("SIGTERM to npm ends it with 0 and leaves no process behind", async () => {
+/** Sends a payment of 0.01 EUR; undefined if it got no answer, or was turned away. */
+async function payCent(idempotencyKey: string): Promise<unknown> {
+  const { alice, bob } = JSON.parse(await readFile(join(dataDir, "demo.json"), "utf8"));
+  const apiUrl = /API +(http:\S+)/.exec(banner)?.[1];
+  const answer = await fetch(`${apiUrl}/instantpayment.v1.PaymentService/CreatePayment`, {
+    method: "POST",
+    headers: {
+      "content-type": "application/json",
+      authorization: `Bearer ${(await readFile(join(dataDir, "admin-key"), "utf8")).trim()}`,
+    },
+    body: JSON.stringify({
+      idempotencyKey,
+      debtorAccountId: alice,
+      creditorAccountId: bob,
+      amount: { currencyCode: "EUR", amountMinor: "1" },
+    }),
+  }).catch(() => undefined);
+  return answer?.ok ? answer.json() : undefined;
+}
+
+test("SIGTERM to npm answers what is under way, ends with 0 and leaves no process", async () => {
+  const keys = Array.from({ length: 100 }, (_, n) => `drain-${n}`);
+  const answers = keys.map((key) => payCent(key));
+  await Promise.any(answers);
   service?.signal("SIGTERM");
   expect(await service?.ended).toMatchObject({ code: 0 });
   expect(groupLives(service?.pid ?? 0)).toBe(false);
   expect(existsSync(join(dataDir, "postgres", "data", "postmaster.pid"))).toBe(false);
+  const done = await Promise.all(answers);
+  settled = keys.filter((_, n) => done[n] !== undefined);
+  expect(settled.length).toBeGreaterThan(0);
 });
 
-test("after a stop it has the same accounts with the same money", async () => {
-  const banner = await npmStart();
-  expect(await look(banner)).toMatchObject({ balance: { postedMinor: "101000" } });
-  expect(await pay(banner)).toMatchObject({
-    replayed: false,
-    payment: { debtorBalanceAfterMinor: "98000" },
+test("after a stop it has the same accounts, and every payment that was answered", async () => {
+  banner = await npmStart();
+  expect(await look(banner)).toMatchObject({
+    balance: { postedMinor: String(101_000 + settled.length) },
   });
+  for (const key of settled) {
+    expect(await payCent(key)).toMatchObject({ replayed: true });
+  }
   service?.signal("SIGTERM");
   await service?.ended;
 });

@@ -1,0 +1,24 @@
+import { expect, test } from "vitest";
+import { createAuthenticate } from "../../src/platform/authenticate.ts";
+
+const authenticate = createAuthenticate("sesame-sesame-sesame");
+
+test("the administrator's key is let in, whatever the case of the scheme", async () => {
+  const administrator = { ownerId: "admin", scopes: new Set(["admin"]) };
+  expect(await authenticate("Bearer sesame-sesame-sesame")).toEqual(administrator);
+  expect(await authenticate("bearer  sesame-sesame-sesame")).toEqual(administrator);
+});
+
+test.each([
+  undefined,
+  "",
+  "Bearer",
+  "Bearer ",
+  "Bearer sesame",
+  "Bearer sesame-sesame-sesame-",
+  "Bearer sesame-sesame-sesame x",
+  "Basic sesame-sesame-sesame",
+  "sesame-sesame-sesame",
+])("%j isn't", async (authorization) => {
+  expect(await authenticate(authorization)).toBeUndefined();
+});
