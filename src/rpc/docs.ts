@@ -61,7 +61,7 @@ function withExamples(openApi: string, examples: DocsExamples): string {
 function document(openApi: string): DocsHandler {
   return onlyReads((request, response) => {
     const keys = new Map<string, string>();
-    const body = openApi.replaceAll(new RegExp(`${EXAMPLE_KEY_PREFIX}[a-z]+`, "g"), (name) => {
+    const body = openApi.replaceAll(new RegExp(`${EXAMPLE_KEY_PREFIX}[\\w-]+`, "g"), (name) => {
       if (!keys.has(name)) keys.set(name, randomUUID());
       return keys.get(name)!;
     });

@@ -66,6 +66,13 @@ test("The served examples have a new idempotency key each time", async () => {
   expect(second.idempotencyKey).not.toBe(first.idempotencyKey);
 });
 
+test("Every idempotency key in the served examples is a UUID", async () => {
+  const served = await (await fetch(`${base}/v3/api-docs`)).text();
+  const keys = [...served.matchAll(/"idempotencyKey": "([^"]*)"/g)].map(([, key]) => key);
+  expect(new Set(keys).size).toBeGreaterThan(2);
+  for (const key of keys) expect(key).toMatch(UUID);
+});
+
 test("The root leads to Swagger UI", async () => {
   const response = await fetch(`${base}/`);
   expect(response.url).toBe(`${base}/swagger-ui.html`);

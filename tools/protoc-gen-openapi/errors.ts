@@ -76,7 +76,7 @@ const RETRY_AFTER = {
 const EXAMPLE_REQUEST_ID = "01980000-0000-7000-8000-0000000000f1";
 
 function example(reason: ErrorReason, registry: Registry): JsonObject {
-  const info = { reason, domain: ERROR_DOMAIN, metadata: {} };
+  const info = { reason, domain: ERROR_DOMAIN };
   const details = [detail("google.rpc.ErrorInfo", info, registry)];
   if (reason === "INVALID_FIELD") {
     const field = "amount.amount_minor";

@@ -34,7 +34,7 @@ function postOperation(method: DescMethod, readOnly: boolean): JsonObject {
   const hasKey = method.input.fields.some((field) => field.name === "idempotency_key");
   return {
     ...describe(method, isUnary ? "" : STREAM_NOTE),
-    operationId: `${method.parent.name}_${method.name}`,
+    operationId: method.localName,
     parameters: [...(hasKey && isUnary ? [parameter("IdempotencyKey")] : []), parameter("Timeout")],
     requestBody: {
       required: true,
@@ -55,7 +55,7 @@ function getOperation(method: DescMethod): JsonObject {
   };
   return {
     ...describe(method, "The same as POST, with the request in the query."),
-    operationId: `${method.parent.name}_${method.name}_get`,
+    operationId: `${method.localName}ByQuery`,
     parameters: [parameter("Encoding"), message, parameter("Timeout")],
     responses: responses(method, "application/json", false),
   };
