@@ -229,3 +229,14 @@ test("A rule that the generator can't translate fails the generation", () => {
   setExtension(money.messageType[0]!.field[0]!.options!, fieldOption, rules);
   expect(() => generate(set)).toThrow("doesn't know the rule string.email");
 });
+
+test("A method that streams is called by POST alone, in Connect's form for streams", () => {
+  const set = clone(FileDescriptorSetSchema, image);
+  const file = set.file.find(({ name }) => name === "instantpayment/v1/payment_service.proto")!;
+  file.service[0]!.method.find(({ name }) => name === "GetPayment")!.serverStreaming = true;
+  const { paths } = generate(set) as unknown as OpenApi;
+  const { get, post } = paths["/instantpayment.v1.PaymentService/GetPayment"]!;
+  expect(get).toBeUndefined();
+  expect(Object.keys(post.requestBody!.content)).toEqual(["application/connect+json"]);
+  expect(post.description).toContain("*Try it out* can't");
+});
