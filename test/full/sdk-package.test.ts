@@ -2,11 +2,14 @@ import { execFile } from "node:child_process";
 import { writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { promisify } from "node:util";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { type Browser, chromium, type Page } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createInstantPayment } from "../../sdk/src/node.ts";
+import { chromiumPath } from "../support/services/chromium.ts";
 import { type PaymentFixture, startPaymentFixture } from "../support/payment-fixture.ts";
 import { startTestApp } from "../support/running-app.ts";
 import { installSdk, type SdkInstall } from "../support/sdk-install.ts";
+import { createSdkPage } from "../support/sdk-page.ts";
 import { sdkReadmeProgram } from "../support/sdk-readme.ts";
 
 const exec = promisify(execFile);
@@ -110,6 +113,62 @@ test("The README's samples compile in a strict program and run with the installe
   await app.stop();
   expect(output).toMatch(/^paid 12\.50 EUR\n12\.99\nACCOUNT_NOT_FOUND\n/);
 }, 60_000);
+
+describe("In Chromium, without a bundler, the installed package", () => {
+  let browser: Browser;
+  let page: Page;
+  let service: PaymentFixture;
+  let pageUrl: string;
+  beforeAll(async () => {
+    browser = await chromium.launch({ executablePath: await chromiumPath() });
+    service = await startPaymentFixture({ fallback: await createSdkPage(install.folder) });
+    pageUrl = service.baseUrl;
+    page = await browser.newPage();
+    await page.goto(pageUrl);
+  }, 120_000);
+  afterAll(async () => {
+    await browser?.close();
+    await service?.close();
+  });
+
+  test("pays once over a lost answer", async () => {
+    service.script.push("cut after commit", { status: 502 });
+    const payment = await page.evaluate(`(async () => {
+      const { createInstantPayment } = await import("@instant-payment/sdk");
+      const client = createInstantPayment({ baseUrl: location.origin, apiKey: "ip_secret" });
+      const amount = { value: "12.50", currencyCode: "EUR" };
+      return client.createPayment({ debtorAccountId: "d", creditorAccountId: "c", amount });
+    })()`);
+    expect(payment).toMatchObject({ status: "SETTLED", replayed: true });
+    expect(service.payments.size).toBe(1);
+  });
+
+  test("talks to the service from another origin that it allows, and tells its errors", async () => {
+    const app = await startTestApp({ CORS_ORIGINS: pageUrl });
+    const options = JSON.stringify({ baseUrl: app.apiUrl, apiKey: app.adminKey });
+    const results = await page.evaluate(`(async () => {
+      const { createInstantPayment } = await import("@instant-payment/sdk");
+      const client = createInstantPayment(${options});
+      const open = (overdraftMode) => client.createAccount({ currencyCode: "EUR", overdraftMode });
+      const [from, to] = [await open("UNBOUNDED"), await open()];
+      const amount = { value: "12.50", currencyCode: "EUR" };
+      const accounts = { debtorAccountId: from.id, creditorAccountId: to.id };
+      const payment = await client.createPayment({ ...accounts, amount });
+      const entries = [];
+      for await (const entry of client.listEntries(to.id)) entries.push(entry.amount.value);
+      const { reason, requestId } = await client.getAccount("x").catch((error) => error);
+      return { status: payment.status, time: payment.createTime, entries, reason, requestId };
+    })()`);
+    await app.stop();
+    expect(results).toEqual({
+      status: "SETTLED",
+      time: expect.any(Date),
+      entries: ["12.50"],
+      reason: "INVALID_FIELD",
+      requestId: expect.stringMatching(/./),
+    });
+  });
+});
 
 test("publint and attw have nothing to say against it", async () => {
   const { stdout } = await exec("npm", ["run", "sdk:check"], { cwd: resolve(".") });

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { createApp } from "../../src/app.ts";
-import { readConfig } from "../../src/config.ts";
+import { type Environment, readConfig } from "../../src/config.ts";
 import { createLogger } from "../../src/platform/logger.ts";
 import { createMigratedDatabase } from "./ledger.ts";
 
@@ -11,8 +11,8 @@ export interface TestApp {
   readonly stop: () => Promise<void>;
 }
 
-/** Starts the service on free ports of the loopback. */
-export async function startTestApp(): Promise<TestApp> {
+/** Starts the service on free ports of the loopback, with further settings if given. */
+export async function startTestApp(settings: Environment = {}): Promise<TestApp> {
   const database = await createMigratedDatabase();
   const adminKey = randomBytes(32).toString("base64url");
   const config = readConfig(
@@ -23,6 +23,7 @@ export async function startTestApp(): Promise<TestApp> {
       PORT: "0",
       ADMIN_PORT: "0",
       LOG_LEVEL: "silent",
+      ...settings,
     },
   );
   const app = createApp({ config, adminKey, logger: createLogger(config.LOG_LEVEL) });
