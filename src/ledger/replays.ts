@@ -3,6 +3,7 @@ import { ServiceError } from "../kernel/errors.ts";
 import { IdempotencyKeyEntity } from "../payments/idempotency-key.entity.ts";
 import { findDifference, type PaymentCommand } from "../payments/payment-command.ts";
 import { PaymentEntity, type PaymentRow } from "../payments/payment.entity.ts";
+import { amongRows } from "../platform/among-rows.ts";
 import type { CommitOutcome } from "./commit-batch.ts";
 import type { Outcomes } from "./decide-units.ts";
 
@@ -20,13 +21,21 @@ export type FindReplays = (
 export function createReplays(orm: MikroORM): FindReplays {
   return async (commands, outcomes) => {
     const em = orm.em.fork();
-    const keys = await em.find(IdempotencyKeyEntity, {
-      $or: commands.map(({ ownerId, idempotencyKey }) => ({ ownerId, key: idempotencyKey })),
-    });
+    const keys = await em.find(
+      IdempotencyKeyEntity,
+      amongRows(
+        { owner_id: "text", key: "text" },
+        commands.map(({ ownerId, idempotencyKey }) => ({ owner_id: ownerId, key: idempotencyKey })),
+      ),
+    );
     if (keys.length === 0) return;
-    const payments = await em.find(PaymentEntity, {
-      $or: keys.map(({ paymentId, createTime }) => ({ id: paymentId, createTime })),
-    });
+    const payments = await em.find(
+      PaymentEntity,
+      amongRows(
+        { create_time: "timestamptz", id: "uuid" },
+        keys.map(({ paymentId, createTime }) => ({ create_time: createTime, id: paymentId })),
+      ),
+    );
     const paymentById = new Map(payments.map((payment) => [payment.id, payment]));
     const keyByName = new Map(keys.map((key) => [`${key.ownerId}\n${key.key}`, key]));
     for (const command of commands) {

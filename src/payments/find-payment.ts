@@ -5,6 +5,7 @@ import { ServiceError } from "../kernel/errors.ts";
 import { uuidv7TimeMs } from "../kernel/ids.ts";
 import { decodePageToken, encodePageToken, pageLimit } from "../kernel/page.ts";
 import { isAdmin, type Principal } from "../kernel/principal.ts";
+import { amongRows } from "../platform/among-rows.ts";
 import { findPaymentKeys, type PaymentFilter } from "./find-payment-keys.ts";
 import { PaymentEntity, type PaymentRow } from "./payment.entity.ts";
 import type { PaymentStatus } from "./payment.ts";
@@ -74,7 +75,10 @@ export function createFindPayment(deps: { readonly orm: MikroORM }): FindPayment
       const keys = await findPaymentKeys(em, filter);
       const page = await em.find(
         PaymentEntity,
-        { $or: keys.slice(0, limit) },
+        amongRows(
+          { create_time: "timestamptz", id: "uuid" },
+          keys.slice(0, limit).map(({ createTime, id }) => ({ create_time: createTime, id })),
+        ),
         { orderBy: { createTime: "desc", id: "desc" } },
       );
       const last = page.at(-1);

@@ -18,6 +18,10 @@ function list(owner: string, query: Partial<ListAccounts> = {}) {
   return used.ledger.findAccount.list(callAs(owner), { ...all, ...query });
 }
 
+function get(owner: string, id: string) {
+  return used.ledger.findAccount.get(callAs(owner), id);
+}
+
 async function idsOf(...args: Parameters<typeof list>): Promise<string[]> {
   return (await list(...args)).accounts.map((account) => account.id);
 }
@@ -78,7 +82,6 @@ describe("A page token of a list", () => {
 
 describe("An account", () => {
   test("that isn't there or is another's is refused with the same words", async () => {
-    const get = (owner: string, id: string) => used.ledger.findAccount.get(callAs(owner), id);
     const bobs = ids["bob"]![0]!;
     const missing = get("alice", "00000000-0000-4000-8000-000000000000");
     const [one, two] = await Promise.allSettled([missing, get("alice", bobs)]);

@@ -48,6 +48,10 @@ function list(owner: string, query: Partial<ListPayments> = {}) {
   return used.ledger.findPayment.list(callAs(owner), { ...all, ...first, ...query });
 }
 
+function get(owner: string, id: string) {
+  return used.ledger.findPayment.get(callAs(owner), id);
+}
+
 async function idsOf(...args: Parameters<typeof list>): Promise<string[]> {
   return (await list(...args)).payments.map(({ payment }) => payment.id);
 }
@@ -157,8 +161,6 @@ test("A page token of a list of payments goes with no other query or caller", as
 });
 
 describe("A payment", () => {
-  const get = (owner: string, id: string) => used.ledger.findPayment.get(callAs(owner), id);
-
   test("of any month is found by its id", async () => {
     for (const { id } of paid) expect((await get("alice", id)).payment.id).toBe(id);
   });

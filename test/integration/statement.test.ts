@@ -51,6 +51,10 @@ function list(query: Partial<ListEntries> = {}, owner = "alice") {
   });
 }
 
+function at(readTime: Date | undefined) {
+  return used.ledger.findAccount.balance(callAs("alice"), accountId, readTime);
+}
+
 /** Sequences and the balances around them. */
 async function summary(query: Partial<ListEntries>) {
   const page = await list(query);
@@ -117,11 +121,10 @@ describe("A statement", () => {
   });
 
   test("of a time without entries has the balance of that time twice", async () => {
-    const time = (iso: string) => new Date(iso);
-    const quiet = { startTime: time("2025-12-10"), endTime: time("2025-12-20") };
+    const quiet = { startTime: new Date("2025-12-10"), endTime: new Date("2025-12-20") };
     expect(await summary(quiet)).toEqual([[], 500n, 500n]);
-    expect(await summary({ startTime: time("2026-01-20") })).toEqual([[], 1_000n, 1_000n]);
-    expect(await summary({ endTime: time("2025-11-01") })).toEqual([[], 0n, 0n]);
+    expect(await summary({ startTime: new Date("2026-01-20") })).toEqual([[], 1_000n, 1_000n]);
+    expect(await summary({ endTime: new Date("2025-11-01") })).toEqual([[], 0n, 0n]);
   });
 
   test("after a sequence has the entries above it", async () => {
@@ -162,9 +165,6 @@ test("A page token of a statement goes with no other query", async () => {
 });
 
 describe("A balance at a time", () => {
-  const at = (readTime: Date | undefined) =>
-    used.ledger.findAccount.balance(callAs("alice"), accountId, readTime);
-
   test("is the one after the last entry up to that moment", async () => {
     for (const [moment, before, after] of [
       [0, 0n, 250n],
