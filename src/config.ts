@@ -75,9 +75,9 @@ export const SETTINGS = {
     parse: readableFile,
   },
   ROLES: {
-    description: "What this instance does, separated by commas.",
-    default: "payments,accounts,relay,notifier,scheduler",
-    parse: someOf("payments", "accounts", "relay", "notifier", "scheduler"),
+    description: "Services of this instance, separated by commas; LedgerService is on each.",
+    default: "payments,accounts",
+    parse: someOf("payments", "accounts"),
   },
   MIGRATE: {
     description:
