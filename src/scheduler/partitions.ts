@@ -61,11 +61,17 @@ async function findMissing(database: Database, needed: Partition[]): Promise<Par
   return needed.filter((partition) => names.has(partition.name));
 }
 
-/** One simple query, so PostgreSQL runs it as one transaction: table and unique key, or neither. */
+/**
+ * One simple query, so PostgreSQL runs it as one transaction: all of it or nothing. A partition
+ * takes the parent's indexes and row triggers over, but neither of the two that are added here.
+ */
 function createPartitionSql({ parent, name, from, to }: Partition): string {
   const create =
     `create table ${name} partition of ${parent} ` +
     `for values from ('${from.toISOString()}') to ('${to.toISOString()}')`;
   if (parent !== "entry") return create;
-  return `${create}; create unique index ${name}_sequence_key on ${name} (account_id, entry_sequence)`;
+  return `${create};
+    create unique index ${name}_sequence_key on ${name} (account_id, entry_sequence);
+    create trigger entry_no_truncate before truncate on ${name}
+      for each statement execute function refuse_change()`;
 }
