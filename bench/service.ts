@@ -1,0 +1,93 @@
+import { type ChildProcess, execFile, spawn } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import { once } from "node:events";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+
+const ROOT = join(import.meta.dirname, "..");
+const CLI = join(ROOT, "src", "cli", "instant-payment.ts");
+
+/** A running instance. */
+export interface Service {
+  /** Host and port of the API. */
+  readonly address: string;
+  readonly apiKey: string;
+  readonly pid: number;
+  stop(): Promise<void>;
+}
+
+/** Which database a command works on, and what ends it early. */
+export interface CommandOptions {
+  readonly databaseUrl: string;
+  readonly signal: AbortSignal;
+}
+
+/** Starts an instance as an operator would; resolves once it takes calls. */
+export async function startService(databaseUrl: string): Promise<Service> {
+  const apiKey = randomBytes(24).toString("hex");
+  const child = spawn(process.execPath, [join(ROOT, "src", "main.ts"), "--json"], {
+    cwd: ROOT,
+    env: {
+      ...environment(databaseUrl),
+      ADMIN_API_KEY: apiKey,
+      PORT: "0",
+      ADMIN_PORT: "0",
+      LOG_LEVEL: "warn",
+    },
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  const ended = once(child, "close");
+  const address = await readAddress(child);
+  return {
+    address,
+    apiKey,
+    pid: child.pid ?? 0,
+    async stop() {
+      child.kill("SIGTERM");
+      await ended;
+    },
+  };
+}
+
+/** From the one line that it prints when it's up. */
+async function readAddress(child: ChildProcess): Promise<string> {
+  if (child.stdout === null) throw new Error("it was started with a pipe");
+  for await (const line of createInterface({ input: child.stdout })) {
+    const { apiUrl } = JSON.parse(line) as { apiUrl: string };
+    child.stdout.resume();
+    return new URL(apiUrl).host;
+  }
+  throw new Error("the service didn't start");
+}
+
+/** Brings an empty database to what the service needs. */
+export async function migrateDatabase(options: CommandOptions): Promise<void> {
+  await runCli(["migrate"], options);
+}
+
+/** Counts of a ledger that is right. */
+export interface VerifiedLedger {
+  readonly payments: number;
+  readonly entries: number;
+}
+
+/** Has the service check its books. Throws with what it says if they are wrong. */
+export async function verifyLedger(options: CommandOptions): Promise<VerifiedLedger> {
+  return JSON.parse(await runCli(["verify", "--json"], options));
+}
+
+async function runCli(args: readonly string[], options: CommandOptions): Promise<string> {
+  const { databaseUrl, signal } = options;
+  const env = environment(databaseUrl);
+  return new Promise((resolve, reject) => {
+    execFile(process.execPath, [CLI, ...args], { cwd: ROOT, env, signal }, (error, out, err) => {
+      if (error === null) resolve(out);
+      else reject(new Error(`instant-payment ${args[0]}: ${(out + err).trim()}`));
+    });
+  });
+}
+
+/** What a shell may have set (PORT, ROLES, NODE_OPTIONS) mustn't change what is measured. */
+function environment(databaseUrl: string): Record<string, string | undefined> {
+  return { PATH: process.env["PATH"], DATABASE_URL: databaseUrl };
+}
