@@ -60,20 +60,32 @@ export function toServiceError(thrown: unknown): ServiceError {
   return new ServiceError("INTERNAL", { message: "internal error", cause: thrown });
 }
 
+// gRPC carries errors in trailers, and clients take no more than 8 KiB of them.
+const MAX_VIOLATIONS = 10;
+
+function shorten(text: string, maxLength: number): string {
+  if (text.length <= maxLength) return text;
+  return `${text.slice(0, maxLength - 1).toWellFormed()}…`;
+}
+
 /**
- * The error as every protocol sends it: code, message, google.rpc details, and the header
- * `Retry-After` (in seconds) where sending the same request again helps.
+ * The error as every protocol sends it: code, message, google.rpc details (of violations the first
+ * ten), and the header `Retry-After` (in seconds) where sending the same request again helps.
  */
 export function toConnectError(error: ServiceError, requestId: string): ConnectError {
   const code = CODE_BY_REASON[error.reason];
-  const message = error.reason === "INTERNAL" ? "internal error" : error.message;
+  const message = error.reason === "INTERNAL" ? "internal error" : shorten(error.message, 300);
   const connectError = new ConnectError(message, code);
   const add = <Desc extends DescMessage>(desc: Desc, value: MessageInitShape<Desc>): void => {
     connectError.details.push({ desc, value: create(desc, value) });
   };
   add(ErrorInfoSchema, { reason: error.reason, domain: ERROR_DOMAIN, metadata: error.metadata });
   if (error.violations.length > 0) {
-    add(BadRequestSchema, { fieldViolations: error.violations.map((each) => ({ ...each })) });
+    const fieldViolations = error.violations.slice(0, MAX_VIOLATIONS).map((each) => ({
+      field: shorten(each.field, 100),
+      description: shorten(each.description, 200),
+    }));
+    add(BadRequestSchema, { fieldViolations });
   }
   const retryAfterMs = error.retryAfterMs ?? RETRY_AFTER_MS[error.reason];
   if (retryAfterMs !== undefined) {
