@@ -11,14 +11,17 @@ export interface TestApp {
   readonly stop: () => Promise<void>;
 }
 
-/** Starts the service on free ports of the loopback, with further settings if given. */
+/**
+ * Starts the service on free ports of the loopback, with further settings if given: also a
+ * `DATABASE_URL`, in place of a database that is dropped by `stop`.
+ */
 export async function startTestApp(settings: Environment = {}): Promise<TestApp> {
-  const database = await createMigratedDatabase();
+  const database = settings["DATABASE_URL"] ? undefined : await createMigratedDatabase();
   const adminKey = randomBytes(32).toString("base64url");
   const config = readConfig(
     { serving: true },
     {
-      DATABASE_URL: database.url,
+      DATABASE_URL: database?.url,
       ADMIN_API_KEY: adminKey,
       PORT: "0",
       ADMIN_PORT: "0",
@@ -33,7 +36,7 @@ export async function startTestApp(settings: Environment = {}): Promise<TestApp>
     adminKey,
     async stop() {
       await app.close();
-      await database.drop();
+      await database?.drop();
     },
   };
 }
