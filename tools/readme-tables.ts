@@ -1,4 +1,5 @@
-// Writes the README's tables of errors and settings from the code; --check only compares.
+// Writes the README's tables of RPCs, errors and settings from the contract and the code;
+// --check only compares. Either way the SDK's README must name a method for each RPC.
 import { readFileSync, writeFileSync } from "node:fs";
 import { codeToHttpStatus } from "@connectrpc/connect/protocol-connect";
 import { SETTINGS, type Setting } from "../src/config.ts";
@@ -8,7 +9,32 @@ import { CODE_BY_REASON } from "../src/rpc/error-codes.ts";
 const reasons = Object.keys(ERROR_CATALOGUE) as ErrorReason[];
 const settings = Object.entries<Setting<unknown>>(SETTINGS);
 
+interface Operation {
+  readonly tags: readonly [string];
+  readonly summary: string;
+}
+
+interface Path {
+  readonly get?: Operation;
+  readonly post: Operation;
+}
+
+// Made from the protos, with their comments; the gate's step "generated" keeps it fresh.
+const openApi: { paths: Record<string, Path> } = JSON.parse(
+  readFileSync("gen/openapi.json", "utf8"),
+);
+const rpcs = Object.entries(openApi.paths).map(([path, { get, post }]) => ({
+  service: post.tags[0],
+  name: path.slice(path.lastIndexOf("/") + 1),
+  verbs: get === undefined ? "POST" : "GET, POST",
+  summary: post.summary,
+}));
+
 const TABLES: Readonly<Record<string, string[][]>> = {
+  rpcs: [
+    ["Service", "RPC", "HTTP", "What it does"],
+    ...rpcs.map(({ service, name, verbs, summary }) => [service, name, verbs, summary]),
+  ],
   errors: [
     ["Reason", "HTTP", "Cause", "Fix"],
     ...reasons.map((reason) => [
@@ -44,6 +70,17 @@ const after = Object.entries(TABLES).reduce((text, [name, rows]) => {
   if (!place.test(text)) throw new Error(`README.md has no place for the table of ${name}`);
   return text.replace(place, (_, start: string, end: string) => start + markdown(rows) + end);
 }, before);
+const sdkMethods =
+  readFileSync("sdk/README.md", "utf8")
+    .match(/^\| `.*$/gm)
+    ?.join("\n") ?? "";
+const missing = rpcs
+  .map(({ name }) => `${name.charAt(0).toLowerCase()}${name.slice(1)}`)
+  .filter((method) => !sdkMethods.includes(`\`${method}(`));
+if (missing.length > 0) {
+  console.error(`sdk/README.md's table of methods lacks ${missing.join(", ")}`);
+  process.exit(1);
+}
 if (process.argv.includes("--check")) {
   if (before !== after) {
     console.error(`README.md's tables aren't those of the code: run "npm run readme"`);

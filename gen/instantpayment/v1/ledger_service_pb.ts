@@ -125,10 +125,12 @@ export const LedgerFindingSchema: GenMessage<LedgerFinding> = /*@__PURE__*/
  */
 export const LedgerService: GenService<{
   /**
-   * Reads the whole ledger in one snapshot and checks that debits equal credits, that
-   * balances equal the sum of their entries, that sequences have no gap, that nobody
-   * is below the limit, and that every change has its event. It changes nothing and
-   * takes time that grows with the ledger: it has a time limit of its own.
+   * Checks the whole ledger in one snapshot, while payments go on.
+   *
+   * Debits must equal credits and balances the sum of their entries, sequences must have
+   * no gap, nobody may be below the limit, and every change must have its event. It
+   * changes nothing and takes time that grows with the ledger: it has a time limit of
+   * its own.
    *
    * @generated from rpc instantpayment.v1.LedgerService.VerifyLedger
    */
