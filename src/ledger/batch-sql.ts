@@ -154,20 +154,35 @@ function selected(column: Column): string {
   return `(extract(epoch from ${column.name}) * 1000)::bigint`;
 }
 
-/** Turns rows into one array for each column, with values as PostgreSQL reads them. */
-function arrays(of: Column[], rows: readonly object[]): unknown[] {
-  return of.map((column) => {
-    const write = writerOf(column.type);
-    return rows.map((row) => {
-      const value = (row as Record<string, unknown>)[column.property];
-      return value === null || value === undefined ? null : write(value);
-    });
+/**
+ * Turns rows into one array literal for each column, as PostgreSQL reads it. Written here and not
+ * by the driver, which looks into every element for what it might have to escape.
+ */
+function arrays(of: Column[], rows: readonly object[]): string[] {
+  return of.map(({ property, type }) => {
+    const write = WRITERS[type] ?? writeText;
+    let literal = "{";
+    for (const row of rows) {
+      const value = (row as Record<string, unknown>)[property];
+      if (literal.length > 1) literal += ",";
+      literal += value === null || value === undefined ? "NULL" : write(value);
+    }
+    return `${literal}}`;
   });
 }
 
-function writerOf(type: string): (value: unknown) => unknown {
-  if (type === "jsonb") return (value) => JSON.stringify(value);
-  if (type.startsWith("timestamptz")) return (value) => (value as Date).toISOString();
-  if (type === "bigint") return (value) => String(value);
-  return (value) => value;
-}
+const writePlain = (value: unknown): string => String(value);
+const writeTime = (value: unknown): string => `"${(value as Date).toISOString()}"`;
+const writeText = (value: unknown): string =>
+  `"${String(value).replaceAll("\\", "\\\\").replaceAll('"', '\\"')}"`;
+
+/** How a value of a type stands in an array literal; any other type as text. */
+const WRITERS: Readonly<Record<string, (value: unknown) => string>> = {
+  uuid: writePlain,
+  bigint: writePlain,
+  int: writePlain,
+  smallint: writePlain,
+  "timestamptz(3)": writeTime,
+  bytea: (value) => `"\\\\x${Buffer.from(value as Uint8Array).toString("hex")}"`,
+  jsonb: (value) => writeText(JSON.stringify(value)),
+};

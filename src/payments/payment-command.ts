@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import type { PaymentRow } from "./payment.entity.ts";
 
 /** A request to move money, checked and ready for the ledger. */
@@ -38,7 +38,7 @@ export interface PaymentRequest {
 /** SHA-256 of the request with its fields in one order and its maps sorted. */
 export function digestRequest(request: PaymentRequest): Buffer {
   const canonical = JSON.stringify(["CreatePayment", ...Object.values(comparable(request))]);
-  return createHash("sha256").update(canonical).digest();
+  return hash("sha256", canonical, "buffer");
 }
 
 /** The proto name of a field in which a request differs from the payment stored for its key. */

@@ -60,6 +60,9 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
   });
   const commitPool = new Pool({
     ...connection,
+    // The ledger's statements look up rows by key, however many: planned once they stay right,
+    // while a plan for each batch costs more and may scan the accounts.
+    options: "-c plan_cache_mode=force_generic_plan",
     // One is held while the schema changes.
     max: Math.max(2, options.commitPoolSize),
     pipeline: true,

@@ -1,3 +1,4 @@
+import { PaymentEntity } from "../../src/payments/payment.entity.ts";
 import { describe, expect, it } from "vitest";
 import { callAs } from "../support/ledger.ts";
 import { useLedger } from "../support/use-ledger.ts";
@@ -21,6 +22,36 @@ describe("a payment", () => {
       creditorBalanceAfterMinor: 2_500n,
     });
     expect(await ledger.account(bob.id)).toMatchObject({ postedMinor: 2_500n, entrySequence: 1 });
+  });
+});
+
+describe("a text", () => {
+  it.each([
+    "NULL",
+    "",
+    '\\"',
+    '{"a",b}',
+    "a,b\n\t",
+    "\\\\x00",
+    "é 漢 🙂",
+    "'; drop table entry --",
+  ])("that reads %j is stored as it is", async (text) => {
+    const alice = await used.ledger.openFunded(1n);
+    const bob = await used.ledger.open({ ownerId: "bob" });
+    const { payment } = await used.ledger.pay({
+      debtorAccountId: alice.id,
+      creditorAccountId: bob.id,
+      amountMinor: 1n,
+      remittanceInformation: text,
+      endToEndId: text,
+      metadata: { [`k${text}`]: text },
+    });
+    const key = { id: payment.id, createTime: payment.createTime };
+    expect(await used.ledger.orm.em.fork().findOneOrFail(PaymentEntity, key)).toMatchObject({
+      remittanceInformation: text,
+      endToEndId: text,
+      metadata: { [`k${text}`]: text },
+    });
   });
 });
 
