@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import { type LoadDeps, runLoad } from "./load.ts";
 import type { RunLength } from "./measurement.ts";
 import type { ServiceScenario } from "./scenarios.ts";
@@ -19,6 +20,7 @@ export interface DeploymentDeps extends LoadDeps {
 
 /** Nothing runs until it's asked for. */
 export function createDeployment(deps: DeploymentDeps): Deployment {
+  const apiKey = randomBytes(24).toString("hex");
   let services: Service[] = [];
   let current = "";
 
@@ -44,7 +46,7 @@ export function createDeployment(deps: DeploymentDeps): Deployment {
       await stop();
       const databaseUrl = deps.urlOf(scenario.database);
       for (let i = 0; i < scenario.processes; i++) {
-        services.push(await startService(databaseUrl));
+        services.push(await startService(databaseUrl, apiKey));
       }
       await warmUp({ ...scenario, callers: 64, batch: 0 });
       current = wanted;

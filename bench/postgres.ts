@@ -26,7 +26,8 @@ export const POSTGRES_SETTINGS = {
   checkpoint_timeout: "30min",
 } as const;
 
-const CACHE = join(import.meta.dirname, "..", ".cache");
+/** Where the bench keeps its data, on the disk that the project is on. */
+export const CACHE = join(import.meta.dirname, "..", ".cache");
 
 /** Starts one on a free port with its data in `.cache/`. Throws unless it is durable. */
 export async function startPostgres(): Promise<BenchPostgres> {

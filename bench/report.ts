@@ -48,12 +48,10 @@ export function renderSection(
     "of the same round. Only settled payments count. Latency is a call's. CPU is that of all parts.",
     "",
     ...table(RATIO_HEAD, judge(ratios, runs).map(ratioRow)),
-    "",
     ...table(
       RUN_HEAD,
       [...runs].map(([name, of]) => runRow(name, of)),
     ),
-    "",
   ].join("\n");
 }
 
@@ -73,15 +71,17 @@ export function replaceSection(text: string | undefined, section: Section, body:
 function describe({ date, machine, ...facts }: ReportFacts, runs: Runs): string {
   const others = spreadOf([...runs.values()].flat().map((run) => run.cpu.others / run.seconds));
   const settings = Object.entries(POSTGRES_SETTINGS).map(([name, value]) => `${name} ${value}`);
-  return [
-    `${date.toISOString().slice(0, 10)}, ${machine.cores} cores and ${machine.memoryGiB} GiB for`,
-    `load generator, service and database together; Node ${process.versions.node}, PostgreSQL`,
-    `${facts.postgresVersion} with fsync, synchronous_commit and full_page_writes on,`,
-    `${settings.join(", ")}. The disk's fdatasync takes ${machine.fdatasyncMs.toFixed(2)} ms. Rounds:`,
-    `${facts.rounds}, each scenario ${facts.windowMs / 1000} s in each. Others on the machine used`,
-    `${withRange(others, 2)} cores meanwhile.`,
+  const lines = [
+    `${date.toISOString().slice(0, 10)}, Node ${process.versions.node}.`,
+    `${machine.cores} cores and ${machine.memoryGiB} GiB for load generator, service and database ` +
+      `together; fdatasync takes ${machine.fdatasyncMs.toFixed(2)} ms.`,
+    `PostgreSQL ${facts.postgresVersion} with fsync, synchronous_commit and full_page_writes on, ` +
+      `${settings.join(", ")}.`,
+    `Rounds: ${facts.rounds}, in each every scenario once for ${facts.windowMs / 1000} s. Others on ` +
+      `the machine used ${withRange(others, 2)} cores meanwhile.`,
     ...facts.notes,
-  ].join("\n");
+  ];
+  return lines.map((line) => `- ${line}`).join("\n");
 }
 
 const RATIO_HEAD = ["Ratio", "Measured", "Goal", ""];
@@ -157,5 +157,6 @@ function round(value: number, digits: number): string {
 
 function table(head: readonly string[], rows: readonly (readonly string[])[]): string[] {
   const rule = head.map((_, column) => (column === 0 ? "---" : "---:"));
-  return [head, rule, ...rows].map((cells) => `| ${cells.join(" | ")} |`);
+  if (rows.length === 0) return [];
+  return [...[head, rule, ...rows].map((cells) => `| ${cells.join(" | ")} |`), ""];
 }

@@ -1,6 +1,6 @@
 import { type ChildProcess, execFile, spawn } from "node:child_process";
-import { randomBytes } from "node:crypto";
 import { once } from "node:events";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 
@@ -11,6 +11,7 @@ const CLI = join(ROOT, "src", "cli", "instant-payment.ts");
 export interface Service {
   /** Host and port of the API. */
   readonly address: string;
+  /** The administrator's. */
   readonly apiKey: string;
   readonly pid: number;
   stop(): Promise<void>;
@@ -22,10 +23,9 @@ export interface CommandOptions {
   readonly signal: AbortSignal;
 }
 
-/** Starts an instance as an operator would; resolves once it takes calls. */
-export async function startService(databaseUrl: string): Promise<Service> {
-  const apiKey = randomBytes(24).toString("hex");
-  const child = spawn(process.execPath, [join(ROOT, "src", "main.ts"), "--json"], {
+/** Starts an instance as `npm start` does; resolves once it takes calls. */
+export async function startService(databaseUrl: string, apiKey: string): Promise<Service> {
+  const child = spawn(process.execPath, [...(await startArguments()), "--json"], {
     cwd: ROOT,
     env: {
       ...environment(databaseUrl),
@@ -47,6 +47,16 @@ export async function startService(databaseUrl: string): Promise<Service> {
       await ended;
     },
   };
+}
+
+/** Those of `npm start`, whose npm would stand between us and the process. */
+async function startArguments(): Promise<string[]> {
+  const manifest: Manifest = JSON.parse(await readFile(join(ROOT, "package.json"), "utf8"));
+  return manifest.scripts.start.replace(/^exec node /, "").split(" ");
+}
+
+interface Manifest {
+  readonly scripts: { readonly start: string };
 }
 
 /** From the one line that it prints when it's up. */

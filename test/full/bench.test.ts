@@ -43,6 +43,7 @@ test(
     const measured = rates(report);
     expect(Object.keys(measured).toSorted()).toEqual(names.toSorted());
     expect(Object.values(measured).every((rate) => rate > 0)).toBe(true);
+    expect(report.match(/^\| (json|grpc)-.*\| 0 \|$/gm)).toHaveLength(5);
     expect(report).toContain("the service found its books right");
     expect(await results()).toBe(before);
     expect(await leftovers()).toEqual([]);

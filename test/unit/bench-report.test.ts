@@ -43,7 +43,8 @@ test("every ratio is of two scenarios that a round measures", () => {
 test("a report has rate, latency and CPU by part of each scenario", () => {
   const runs = new Map([["json-uniform-64", [run(1000), run(2000), run(4000)]]]);
   const text = renderSection("rounds", facts, ROUND_RATIOS, runs);
-  expect(text).toContain("2026-02-03, 2 cores and 24 GiB");
+  expect(text).toContain("- 2026-02-03, Node ");
+  expect(text).toContain("2 cores and 24 GiB");
   expect(text).toContain("A note.");
   const row = text.split("\n").find((line) => line.startsWith("| json-uniform-64 "));
   const cells = row?.split("|").map((cell) => cell.trim());
