@@ -64,6 +64,7 @@ async function notesOf(stage: Stage, rows: number, isServed: boolean): Promise<s
   const notes = [...stage.bestClients].map(
     ([script, clients]) => `pgbench's ${script} was at its best with ${clients} connections.`,
   );
+  if (rows > 0) notes.push(`The full tables began with ${rows.toLocaleString("en")} payments.`);
   return isServed ? [...notes, await checkBooks(stage, rows > 0 ? "filled" : "empty")] : notes;
 }
 
