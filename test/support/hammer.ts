@@ -3,15 +3,20 @@ import { expect } from "vitest";
 import type { Committed } from "../../src/ledger/group-commit.ts";
 import type { TestLedger, TestPayment } from "./ledger.ts";
 
-/** What to throw at one or several ledgers on one database. */
+/** A way for a payment into the ledger. Throws an error with a `reason` if it's refused. */
+export type Send = (payment: TestPayment) => Promise<Committed>;
+
+/** What to throw at the ledger, and through which processes. */
 export interface Hammer {
-  readonly ledgers: readonly TestLedger[];
+  readonly senders: readonly Send[];
   readonly accountIds: readonly string[];
   readonly payments: number;
   /** How many callers wait for an answer at any time. */
   readonly callers: number;
   /** The largest amount of a payment, in minor units. */
   readonly maxAmountMinor: number;
+  /** Told after each answer how many there are. */
+  readonly onAnswer?: (answers: number) => void;
 }
 
 /** What the callers were told. */
@@ -37,8 +42,9 @@ export async function openTwentyAccounts(ledger: TestLedger): Promise<string[]> 
 }
 
 /**
- * Sends random payments between random accounts through random ledgers; one in ten is sent twice
- * at once, each time through any ledger. Fails if the two aren't told the same payment, once as new.
+ * Sends random payments between random accounts through random senders; one in ten is sent twice
+ * at once, each time through any sender. Fails if the two aren't told the same payment, or both as
+ * new.
  */
 export async function hammer(options: Hammer): Promise<Hammered> {
   const answers: Committed[] = [];
@@ -48,8 +54,9 @@ export async function hammer(options: Hammer): Promise<Hammered> {
 
   async function send(payment: TestPayment): Promise<Committed | undefined> {
     try {
-      const answer = await pick(options.ledgers).pay(payment);
+      const answer = await pick(options.senders)(payment);
       answers.push(answer);
+      options.onAnswer?.(answers.length);
       return answer;
     } catch (error) {
       refusals.push((error as { reason?: string }).reason ?? String(error));
@@ -69,7 +76,7 @@ export async function hammer(options: Hammer): Promise<Hammered> {
       const [one, other] = await Promise.all([send(payment), send(payment)]);
       if (!one || !other) continue;
       expect(other.payment.id).toBe(one.payment.id);
-      expect(one.replayed).not.toBe(other.replayed);
+      expect(one.replayed || other.replayed).toBe(true);
     }
   }
 
