@@ -1,0 +1,117 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Committed } from "../../src/ledger/group-commit.ts";
+import type { PaymentRow } from "../../src/payments/payment.entity.ts";
+import type { TestPayment } from "./ledger.ts";
+import { CREATE_PAYMENT } from "./payment-requests.ts";
+import { groupLives, run } from "./service-process.ts";
+
+/** A process of the service on a database that others use too. */
+export interface ServiceInstance {
+  /** Pays by Connect JSON. Throws an error whose `reason` is that of the answer, or `NETWORK`. */
+  readonly pay: (payment: TestPayment) => Promise<Committed>;
+  /** `kill -9`, and waits until it's gone. */
+  readonly kill: () => Promise<void>;
+  /** SIGTERM, and waits until it has ended by itself; its exit code. */
+  readonly stop: () => Promise<number | null>;
+}
+
+/** Starts `node src/main.ts` on free ports of the loopback and waits until it serves. */
+export async function startInstance(databaseUrl: string): Promise<ServiceInstance> {
+  const adminKey = "an-administrators-key-that-tests-use";
+  const service = run([process.execPath, "src/main.ts", "--json"], {
+    DATABASE_URL: databaseUrl,
+    ADMIN_API_KEY: adminKey,
+    PORT: "0",
+    ADMIN_PORT: "0",
+    LOG_LEVEL: "warn",
+  });
+  const { apiUrl } = JSON.parse(await service.printed("\n")) as { apiUrl: string };
+  const headers = { "content-type": "application/json", authorization: `Bearer ${adminKey}` };
+  return {
+    async pay(payment) {
+      const body = JSON.stringify(toJson(payment));
+      const answer = await exchange(`${apiUrl}${CREATE_PAYMENT}`, {
+        method: "POST",
+        headers,
+        body,
+      });
+      return toCommitted(answer);
+    },
+    async kill() {
+      if (groupLives(service.pid)) service.killHard();
+      await service.ended;
+    },
+    async stop() {
+      service.signal("SIGTERM");
+      return (await service.ended).code;
+    },
+  };
+}
+
+/**
+ * As a caller does who must know: sends the same payment, through any of the instances that are
+ * there at the time, until the answer isn't that it should be sent again. At most for a minute.
+ */
+export async function payUntilTold(
+  instances: readonly ServiceInstance[],
+  payment: TestPayment,
+): Promise<Committed> {
+  for (let attempt = 0; ; attempt++) {
+    try {
+      return await instances[attempt % instances.length]!.pay(payment);
+    } catch (error) {
+      const isOpen = ["NETWORK", "UNAVAILABLE"].includes((error as { reason: string }).reason);
+      if (!isOpen || attempt === 1_200) throw error;
+      await sleep(50);
+    }
+  }
+}
+
+async function exchange(url: string, request: RequestInit): Promise<unknown> {
+  const answer = await fetch(url, request).then(
+    async (response) => ({ ok: response.ok, text: await response.text() }),
+    (cause: unknown) => Promise.reject(Object.assign(new Error("network", { cause }), NETWORK)),
+  );
+  if (answer.ok) return JSON.parse(answer.text);
+  const reason = /"reason":\s*"([A-Z_]+)"/.exec(answer.text)?.[1] ?? answer.text;
+  throw Object.assign(new Error(answer.text), { reason });
+}
+
+const NETWORK = { reason: "NETWORK" };
+
+function toJson({ idempotencyKey, currencyCode = "EUR", amountMinor, ...rest }: TestPayment) {
+  return {
+    idempotencyKey,
+    debtorAccountId: rest.debtorAccountId,
+    creditorAccountId: rest.creditorAccountId,
+    amount: { currencyCode, amountMinor: String(amountMinor) },
+  };
+}
+
+interface PaymentJson {
+  readonly id: string;
+  readonly debtorAccountId: string;
+  readonly creditorAccountId: string;
+  readonly amount: { readonly amountMinor: string };
+  readonly status: string;
+  readonly reason: string;
+  readonly sequence: number;
+  readonly debtorBalanceAfterMinor?: string;
+  readonly creditorBalanceAfterMinor?: string;
+}
+
+/** The parts of a payment that the tests compare with what is stored. */
+function toCommitted(json: unknown): Committed {
+  const { payment, replayed } = json as { payment: PaymentJson; replayed: boolean };
+  const reason = payment.reason.replace("PAYMENT_REASON_", "");
+  const balance = (minor: string | undefined) => (minor === undefined ? null : BigInt(minor));
+  const row = {
+    ...payment,
+    amountMinor: BigInt(payment.amount.amountMinor),
+    status: payment.status.replace("PAYMENT_STATUS_", ""),
+    reason: reason === "UNSPECIFIED" ? null : reason,
+    debtorBalanceAfterMinor: balance(payment.debtorBalanceAfterMinor),
+    creditorBalanceAfterMinor: balance(payment.creditorBalanceAfterMinor),
+  };
+  return { payment: row as unknown as PaymentRow, replayed };
+}
