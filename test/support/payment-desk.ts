@@ -30,6 +30,7 @@ import { startTestApp } from "./running-app.ts";
 /** The service with accounts to pay from and to, and calls to it in every protocol. */
 export interface PaymentDesk {
   readonly url: string;
+  readonly adminUrl: string;
   readonly port: number;
   /** What a caller sends as `Authorization`. */
   readonly authorization: string;
@@ -104,6 +105,7 @@ export async function openPaymentDesk(settings: Environment = {}): Promise<Payme
   };
   return {
     url,
+    adminUrl: app.adminUrl,
     port: Number(new URL(url).port),
     authorization,
     databaseUrl: database.url,

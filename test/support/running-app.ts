@@ -7,6 +7,7 @@ import { createMigratedDatabase } from "./ledger.ts";
 /** The whole service in this process, on a database of its own. */
 export interface TestApp {
   readonly apiUrl: string;
+  readonly adminUrl: string;
   readonly adminKey: string;
   readonly stop: () => Promise<void>;
 }
@@ -30,9 +31,10 @@ export async function startTestApp(settings: Environment = {}): Promise<TestApp>
     },
   );
   const app = createApp({ config, adminKey, logger: createLogger(config.LOG_LEVEL) });
-  const { apiUrl } = await app.start();
+  const { apiUrl, adminUrl } = await app.start();
   return {
     apiUrl,
+    adminUrl,
     adminKey,
     async stop() {
       await app.close();
