@@ -42,19 +42,22 @@ export function createVerifyLedger(deps: { readonly unitOfWork: UnitOfWork }): V
     if (!isAdmin(principal)) {
       throw new ServiceError("MISSING_SCOPE", { metadata: { scope: "admin" } });
     }
-    return deps.unitOfWork.snapshot(async (em) => {
-      await em.execute("set local statement_timeout = 0");
+    return deps.unitOfWork.snapshot(async (query) => {
       // Each rule reads whole tables, of which PostgreSQL may have old statistics: for a hundred
       // findings it would then look up row by row, which takes the square of the ledger's size.
-      await em.execute("set local enable_nestloop = off");
-      const [counts] = await em.execute<Record<string, string>[]>(COUNTS);
+      await query("set local enable_nestloop = off");
+      const [counts] = await query(COUNTS);
       const findings: Finding[] = [];
       for (const [kind, sql] of Object.entries(LEDGER_RULES)) {
-        const rows = await em.execute<{ subject_id: string; detail: string }[]>(
+        const rows = await query(
           `select subject_id::text, detail from (${sql}) broken limit ${MAX_FINDINGS_OF_A_KIND}`,
         );
         for (const row of rows) {
-          findings.push({ kind: kind as RuleName, subjectId: row.subject_id, detail: row.detail });
+          findings.push({
+            kind: kind as RuleName,
+            subjectId: row["subject_id"]!,
+            detail: row["detail"]!,
+          });
         }
       }
       return {

@@ -1,5 +1,5 @@
-import { IsolationLevel, type EntityManager } from "@mikro-orm/postgresql";
-import type { PoolClient, QueryArrayResult } from "pg";
+import type { EntityManager } from "@mikro-orm/postgresql";
+import type { PoolClient, QueryArrayResult, QueryConfig } from "pg";
 import type { Database } from "./database.ts";
 import { isConnectionError } from "./postgres-errors.ts";
 
@@ -11,12 +11,15 @@ export interface Statement {
   readonly values: readonly unknown[];
 }
 
+/** Runs one query of a snapshot; the rows by their columns' names. */
+export type SnapshotQuery = (sql: string) => Promise<Readonly<Record<string, string>>[]>;
+
 /** The one place that opens transactions. */
 export interface UnitOfWork {
   /** READ COMMITTED, for changes through entities. */
   transaction<T>(work: (em: EntityManager) => Promise<T>): Promise<T>;
-  /** One read-only snapshot of the whole database. */
-  snapshot<T>(work: (em: EntityManager) => Promise<T>): Promise<T>;
+  /** One read-only snapshot of the whole database, for queries that take as long as they take. */
+  snapshot<T>(work: (query: SnapshotQuery) => Promise<T>): Promise<T>;
   /**
    * READ COMMITTED in two round trips: BEGIN with `load`, then the statements that `decide` makes
    * of their rows with COMMIT; none of them: a rollback. Nobody waits for anything but PostgreSQL
@@ -28,6 +31,8 @@ export interface UnitOfWork {
   ): Promise<void>;
 }
 
+const SNAPSHOT_TIMEOUT_MS = 24 * 3_600_000;
+
 /** Thrown when PostgreSQL answered COMMIT with a rollback although no statement had failed. */
 class RolledBackError extends Error {
   override readonly name = "RolledBackError";
@@ -38,11 +43,19 @@ export function createUnitOfWork(database: Database): UnitOfWork {
   const { orm, commitPool } = database;
   return {
     transaction: (work) => orm.em.fork().transactional((em) => work(em as EntityManager)),
-    snapshot: (work) =>
-      orm.em.fork().transactional((em) => work(em as EntityManager), {
-        isolationLevel: IsolationLevel.REPEATABLE_READ,
-        readOnly: true,
-      }),
+    async snapshot(work) {
+      const client = await commitPool.connect();
+      const query: SnapshotQuery = async (text) =>
+        (await client.query({ text, query_timeout: SNAPSHOT_TIMEOUT_MS } as QueryConfig)).rows;
+      try {
+        await query("begin isolation level repeatable read read only");
+        await query("set local statement_timeout = 0");
+        return await work(query);
+      } finally {
+        // The connection isn't used again, so whatever state it's in is nobody's trouble.
+        client.release(true);
+      }
+    },
     async twoTrips(load, decide) {
       const client = await commitPool.connect();
       let broken: Error | undefined;
