@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import type { DescService } from "@bufbuild/protobuf";
 import type { ConnectRouter } from "@connectrpc/connect";
 import { Health } from "../../gen/grpc/health/v1/health_pb.ts";
@@ -48,7 +49,7 @@ export interface RpcServer {
   start(): Promise<{ host: string; port: number }>;
   /**
    * Refuses new calls as UNAVAILABLE, ends streams, lets unary calls finish for `graceMs`
-   * milliseconds, then cuts every connection.
+   * milliseconds, whether their callers are still there or not, then cuts every connection.
    */
   close(graceMs: number): Promise<void>;
 }
@@ -70,7 +71,7 @@ export function createRpcServer(options: RpcServerOptions): RpcServer {
     publicServices,
     limits,
   );
-  const onRequest = createHandlers(
+  const { onRequest, idle } = createHandlers(
     options,
     { limits, gate, table, publicServices },
     closing.signal,
@@ -81,7 +82,11 @@ export function createRpcServer(options: RpcServerOptions): RpcServer {
     async close(graceMs) {
       gate.shut();
       closing.abort(new ServiceError("UNAVAILABLE", { message: "the instance is shutting down" }));
-      await listener.close(graceMs);
+      const grace = new AbortController();
+      // A call goes on when its caller has left, and needs what is closed after the server.
+      const over = sleep(graceMs, undefined, { signal: grace.signal }).catch(() => undefined);
+      await Promise.all([listener.close(graceMs), Promise.race([idle(), over])]);
+      grace.abort();
     },
   };
 }
@@ -100,15 +105,17 @@ function createHandlers(
   const { table, ...shared } = parts;
   const report = createCallReport(logger, options.observe);
   const deps = { ...shared, clock, logger, report, checkRequest: createRequestCheck() };
-  return createEntrance({
+  const unary = createUnaryHandler(deps);
+  const onRequest = createEntrance({
     corsOrigins: options.corsOrigins ?? [],
     httpRoutes: new Map(Object.entries(options.httpRoutes ?? {})),
     unaryMethods: table.unary,
     streamPaths: new Set(
       table.streams.map(({ method }) => `/${method.parent.typeName}/${method.name}`),
     ),
-    serveUnary: createUnaryHandler(deps),
+    serveUnary: unary.serve,
     serveStream: createStreamHandler({ ...deps, streams: table.streams, shutdownSignal }),
     logger,
   });
+  return { onRequest, idle: unary.idle };
 }

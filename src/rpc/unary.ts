@@ -45,14 +45,23 @@ interface UnaryCall extends UnaryRequest {
   isAnswered: boolean;
 }
 
+/** Serves unary calls. */
+export interface UnaryHandler {
+  readonly serve: (request: UnaryRequest) => Promise<void>;
+  /** Resolves once no call is at work, also none whose caller has left or was answered already. */
+  readonly idle: () => Promise<void>;
+}
+
 /**
  * Serves unary calls of all protocols, which Connect's own handlers can't do well enough: they
  * answer a bad body before any interceptor, take a deadline for a mere signal, and cost several
  * times as much. The order: key, deadline, body, message, rules, implementation.
  */
-export function createUnaryHandler(deps: UnaryDeps): (request: UnaryRequest) => Promise<void> {
+export function createUnaryHandler(deps: UnaryDeps): UnaryHandler {
   let callsAtWork = 0;
-  return async (request) => {
+  let onIdle = (): void => undefined;
+
+  async function serve(request: UnaryRequest): Promise<void> {
     const startMs = deps.clock.monotonicMs();
     const { limits } = request.method;
     const asked = timeoutMsOf(request.request, request.format, limits);
@@ -76,7 +85,15 @@ export function createUnaryHandler(deps: UnaryDeps): (request: UnaryRequest) => 
       refuse(call, toServiceError(error));
     } finally {
       callsAtWork -= 1;
+      if (callsAtWork === 0) onIdle();
     }
+  }
+
+  return {
+    serve,
+    async idle() {
+      if (callsAtWork > 0) await new Promise<void>((resolve) => (onIdle = resolve));
+    },
   };
 }
 

@@ -40,6 +40,18 @@ test("calls under way are finished before the server is closed", async () => {
   await expect(sendHttp1(server.url, payFor(0))).rejects.toThrow("ECONNREFUSED");
 });
 
+test("calls whose callers have left are finished before the server is closed", async () => {
+  const ended: string[] = [];
+  const server = await start({ observe: ({ code }) => ended.push(code) });
+  const { path, headers, body } = payFor(500);
+  const call = http1Request(server.url + path, { method: "POST", headers });
+  call.on("error", () => undefined).end(body);
+  await untilOrders(server, 1);
+  call.destroy();
+  await server.close(5_000);
+  expect(ended).toEqual(["ok"]);
+});
+
 test("a call that outlasts the grace is cut", async () => {
   const server = await start();
   const calls = [sendHttp1(server.url, payFor(4_000)), sendHttp2(server.url, payFor(4_000))];
