@@ -42,7 +42,6 @@ export interface Listener {
 
 /** How long a connection may take to show which protocol it speaks, or for its TLS handshake. */
 const HELLO_TIMEOUT_MS = 3_000;
-const TIMEOUT_ANSWER = "HTTP/1.1 408 Request Timeout\r\nConnection: close\r\n\r\n";
 
 /**
  * Makes the listener. In cleartext the first bytes of a connection tell its protocol, under TLS
@@ -87,7 +86,7 @@ export function createListener(options: ListenerOptions): Listener {
 }
 
 function createHttp1({ limits, onRequest }: ListenerOptions): Http1Server {
-  return createHttp1Server(
+  const server = createHttp1Server(
     {
       headersTimeout: limits.headersTimeoutMs,
       // Counted from the first byte, while unary calls count their body from the headers on.
@@ -99,6 +98,27 @@ function createHttp1({ limits, onRequest }: ListenerOptions): Http1Server {
     },
     onRequest,
   );
+  server.on("clientError", (error: NodeJS.ErrnoException, socket: Socket & Answering) => {
+    // What came after a request that is at work isn't the answer to it.
+    // oxlint-disable-next-line no-underscore-dangle -- Node tells this nowhere else
+    if (!socket.writable || socket._httpMessage?.req.complete) socket.destroy();
+    else socket.end(plainAnswer(error.code), () => socket.destroy());
+  });
+  return server;
+}
+
+/** Where Node keeps the answer that a connection waits for. */
+interface Answering {
+  readonly _httpMessage?: HttpResponse;
+}
+
+const PLAIN_ANSWERS: Readonly<Record<string, string>> = {
+  ERR_HTTP_REQUEST_TIMEOUT: "408 Request Timeout",
+  HPE_HEADER_OVERFLOW: "431 Request Header Fields Too Large",
+};
+
+function plainAnswer(code = ""): string {
+  return `HTTP/1.1 ${PLAIN_ANSWERS[code] ?? "400 Bad Request"}\r\nConnection: close\r\n\r\n`;
 }
 
 function createHttp2(options: ListenerOptions, sessions: Set<ServerHttp2Session>): Http2Server {
@@ -160,7 +180,7 @@ async function createFront(
 function sniff(socket: Socket, handOn: (isHttp2: boolean) => void): void {
   let seen = Buffer.alloc(0);
   const timer = setTimeout(
-    () => socket.end(TIMEOUT_ANSWER, () => socket.destroy()),
+    () => socket.end(plainAnswer("ERR_HTTP_REQUEST_TIMEOUT"), () => socket.destroy()),
     HELLO_TIMEOUT_MS,
   );
   const onReadable = (): void => {
