@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync } from "node:fs";
+import { chmodSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -19,6 +19,8 @@ const START_MS = 60_000;
 /** Starts the program with no settings but free ports and a new folder for its data. */
 export async function firstStart(): Promise<FirstStart> {
   const folder = mkdtempSync(join(tmpdir(), "first-start-"));
+  // The database's user has to enter it, or root's database is put elsewhere and stays there.
+  chmodSync(folder, 0o711);
   const child = spawn(process.execPath, ["src/main.ts"], {
     env: { PATH: process.env["PATH"], DATA_DIR: folder, PORT: "0", ADMIN_PORT: "0" },
     stdio: ["ignore", "pipe", "pipe"],
@@ -37,7 +39,7 @@ export async function firstStart(): Promise<FirstStart> {
   child.stdout.on("data", (chunk) => (output += String(chunk)));
   child.stderr.on("data", (chunk) => (log += String(chunk)));
   const deadline = AbortSignal.timeout(START_MS);
-  while (!/ipa_\S+ \(shown once/.test(output)) {
+  while (!/ipa_\S+\s+shown once/.test(output)) {
     if (child.exitCode !== null || deadline.aborted) {
       await stop();
       throw new Error(`the service didn't start: ${log.trim().split("\n").slice(-3).join(" | ")}`);
