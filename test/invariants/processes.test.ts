@@ -5,7 +5,7 @@ import { createMigratedDatabase, openLedger, type TestLedger } from "../support/
 import type { TestDatabase } from "../support/postgres.ts";
 import { payUntilTold, startInstance, type ServiceInstance } from "../support/service-instance.ts";
 
-const PAYMENTS = 3_000;
+const PAYMENTS = 10_000;
 
 let database: TestDatabase;
 let ledger: TestLedger;
@@ -43,8 +43,8 @@ async function expectAllRight({ answers, repeated, refusals }: Hammered): Promis
   expect(verified.payments).toBe(PAYMENTS + 20);
 }
 
-describe("Two processes on one database", { timeout: 240_000 }, () => {
-  test("keep the ledger exact under thousands of payments over HTTP", async () => {
+describe("Two processes on one database", { timeout: 600_000 }, () => {
+  test("keep the ledger exact under ten thousand payments over HTTP", async () => {
     const hammered = await hammerWith({ senders: instances.map((instance) => instance.pay) });
     await expectAllRight(hammered);
     expect(hammered.answers.filter((answer) => !answer.replayed)).toHaveLength(PAYMENTS);
@@ -63,8 +63,8 @@ describe("Two processes on one database", { timeout: 240_000 }, () => {
         (payment) => payUntilTold(instances.toReversed(), payment),
       ],
       onAnswer(answers) {
-        if (answers === 1_000) kills.push(killAndStart(0));
-        if (answers === 2_000) kills.push(killAndStart(1));
+        if (answers === 3_000) kills.push(killAndStart(0));
+        if (answers === 7_000) kills.push(killAndStart(1));
       },
     });
     await Promise.all(kills);
