@@ -90,7 +90,7 @@ function formatFor(
     const format = formatOf(request.headers["content-type"]);
     if (format === undefined) {
       response.setHeader("accept-post", UNARY_CONTENT_TYPES);
-      refuse(request, response, requestId, 415, "UNIMPLEMENTED", "unsupported content type");
+      refusePlainly(request, response, requestId, 415, "unsupported content type");
     }
     return format;
   }
@@ -98,12 +98,25 @@ function formatFor(
     const encoding = encodingFromQuery(request);
     if (encoding === "json") return CONNECT_JSON;
     if (encoding === "proto") return CONNECT_PROTO;
-    refuse(request, response, requestId, 415, "UNIMPLEMENTED", "unsupported encoding");
+    refusePlainly(request, response, requestId, 415, "unsupported encoding");
     return undefined;
   }
   response.setHeader("allow", method.allowsGet ? "GET, POST" : "POST");
-  refuse(request, response, requestId, 405, "UNIMPLEMENTED", "method not allowed");
+  refusePlainly(request, response, requestId, 405, "method not allowed");
   return undefined;
+}
+
+/** In no RPC's form, as the protocols want it of what isn't an RPC: HTTP's status tells all. */
+function refusePlainly(
+  request: HttpRequest,
+  response: HttpResponse,
+  requestId: string,
+  status: number,
+  message: string,
+): void {
+  request.resume();
+  response.writeHead(status, { "content-type": "text/plain", "x-request-id": requestId });
+  response.end(`${message}\n`);
 }
 
 function refuse(

@@ -1,4 +1,4 @@
-import type { DescField, DescMethodUnary, DescService } from "@bufbuild/protobuf";
+import type { DescField, DescMethodUnary, DescService, Registry } from "@bufbuild/protobuf";
 import { MethodOptions_IdempotencyLevel } from "@bufbuild/protobuf/wkt";
 import {
   createMethodImplSpec,
@@ -35,12 +35,14 @@ export interface MethodTable {
 
 /**
  * Collects what `routes` registers. A method that a service leaves out answers UNIMPLEMENTED.
- * Services whose name is in `publicServices` need no key.
+ * Services whose name is in `publicServices` need no key. `types` are those that JSON may carry in
+ * a `google.protobuf.Any`.
  */
 export function createMethodTable(
   routes: (router: ConnectRouter) => void,
   publicServices: readonly DescService[],
   limits: RpcLimits,
+  types: Registry,
 ): MethodTable {
   const unary = new Map<string, UnaryMethod>();
   const streams: MethodImplSpec[] = [];
@@ -53,7 +55,7 @@ export function createMethodTable(
     unary.set(`/${name}`, {
       name,
       desc: spec.method,
-      parse: createMessageParser(spec.method.input),
+      parse: createMessageParser(spec.method.input, types),
       implementation: spec.impl,
       limits: { ...limits, ...limits.methods[name] },
       isPublic: publicServices.includes(spec.method.parent),

@@ -9,7 +9,8 @@ const gunzipAsync = promisify(gunzip);
 /**
  * The one message of a POST, decompressed. Throws REQUEST_TOO_LARGE as soon as the message is
  * known to be above `maxBytes` (the rest is received and dropped), MALFORMED_REQUEST if the body
- * isn't one message in that format, UNIMPLEMENTED for a compression other than gzip.
+ * is cut or isn't in that format, UNIMPLEMENTED for no message or several, and for a compression
+ * other than gzip.
  */
 export async function messageFromBody(
   request: HttpRequest,
@@ -23,12 +24,13 @@ export async function messageFromBody(
   }
   const encoding = compressionOf(request.headers["grpc-encoding"]);
   const body = await readBody(request, maxBytes + ENVELOPE_HEAD_BYTES);
-  if (body.length < ENVELOPE_HEAD_BYTES) throw malformed("the body holds no message");
+  if (body.length === 0) throw notOneMessage();
+  if (body.length < ENVELOPE_HEAD_BYTES) throw malformed("the body is cut");
   const length = body.readUInt32BE(1);
   if (length > maxBytes) throw tooLarge(maxBytes);
-  if (length !== body.length - ENVELOPE_HEAD_BYTES) {
-    throw malformed("the body isn't exactly one message");
-  }
+  const rest = body.length - ENVELOPE_HEAD_BYTES - length;
+  if (rest < 0) throw malformed("the body is cut");
+  if (rest > 0) throw notOneMessage();
   const message = body.subarray(ENVELOPE_HEAD_BYTES);
   if (body[0] === 0) return message;
   if (body[0] !== 1 || encoding !== "gzip") throw malformed("the message has unknown flags");
@@ -121,6 +123,12 @@ async function decompress(bytes: Buffer, maxBytes: number): Promise<Buffer> {
     if (code === "ERR_BUFFER_TOO_LARGE") throw tooLarge(maxBytes);
     throw new ServiceError("MALFORMED_REQUEST", { message: "the body isn't gzip", cause });
   }
+}
+
+/** gRPC's word for a stream sent to a method that takes one message. */
+function notOneMessage(): ServiceError {
+  const message = "the body must be exactly one message";
+  return new ServiceError("UNIMPLEMENTED", { message });
 }
 
 function malformed(message: string): ServiceError {

@@ -5,6 +5,7 @@ import {
   type DescField,
   type DescMessage,
   type Message,
+  type Registry,
 } from "@bufbuild/protobuf";
 import { invalidField, ServiceError } from "../kernel/errors.ts";
 import { createDecimalCheck } from "./decimal-integers.ts";
@@ -16,14 +17,14 @@ import { createDecimalCheck } from "./decimal-integers.ts";
  */
 export type ParseMessage = (bytes: Buffer, isJson: boolean) => Message;
 
-/** Makes the reader of one type of message. */
-export function createMessageParser(schema: DescMessage): ParseMessage {
+/** Makes the reader of one type of message; `types` are those that an Any in JSON may hold. */
+export function createMessageParser(schema: DescMessage, types: Registry): ParseMessage {
   const checkDecimals = createDecimalCheck(schema);
   return (bytes, isJson) => {
     if (!isJson) return parseBinary(schema, bytes);
     if (!isUtf8(bytes)) throw malformed("the body isn't UTF-8");
     const json = bytes.toString("utf8");
-    const message = parseJson(schema, json);
+    const message = parseJson(schema, json, types);
     checkDecimals?.(json);
     return message;
   };
@@ -37,9 +38,9 @@ function parseBinary(schema: DescMessage, bytes: Buffer): Message {
   }
 }
 
-function parseJson(schema: DescMessage, json: string): Message {
+function parseJson(schema: DescMessage, json: string, registry: Registry): Message {
   try {
-    return fromJsonString(schema, json, { ignoreUnknownFields: false });
+    return fromJsonString(schema, json, { ignoreUnknownFields: false, registry });
   } catch (cause) {
     throw jsonError(schema, cause);
   }

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { DescService } from "@bufbuild/protobuf";
+import { createRegistry, type DescService, type Registry } from "@bufbuild/protobuf";
 import type { ConnectRouter } from "@connectrpc/connect";
 import { Health } from "../../gen/grpc/health/v1/health_pb.ts";
 import { systemClock, type Clock } from "../kernel/clock.ts";
@@ -62,6 +62,7 @@ export function createRpcServer(options: RpcServerOptions): RpcServer {
   const closing = new AbortController();
   const publicServices = [Health, ...REFLECTION_SERVICES];
   const services = [...options.services, ...publicServices];
+  const types = createRegistry(...services.map(({ file }) => file));
   const table = createMethodTable(
     (router) => {
       options.routes(router);
@@ -70,10 +71,11 @@ export function createRpcServer(options: RpcServerOptions): RpcServer {
     },
     publicServices,
     limits,
+    types,
   );
   const { onRequest, idle } = createHandlers(
     options,
-    { limits, gate, table, publicServices },
+    { limits, gate, table, types, publicServices },
     closing.signal,
   );
   const listener = createListener({ host, port, tls, limits, logger, onRequest });
@@ -97,6 +99,7 @@ function createHandlers(
     readonly limits: RpcLimits;
     readonly gate: Gate;
     readonly table: MethodTable;
+    readonly types: Registry;
     readonly publicServices: readonly DescService[];
   },
   shutdownSignal: AbortSignal,

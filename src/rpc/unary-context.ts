@@ -28,6 +28,7 @@ export class UnaryContext implements HandlerContext {
   #signal: AbortSignal | undefined;
   #requestHeader: Headers | undefined;
   #responseHeader: Headers | undefined;
+  #responseTrailer: Headers | undefined;
 
   constructor(init: UnaryContextInit) {
     this.#init = init;
@@ -62,9 +63,13 @@ export class UnaryContext implements HandlerContext {
     return (this.#responseHeader ??= new Headers());
   }
 
-  /** The same as `responseHeader`: a unary answer is sent in whole, so trailers add nothing. */
   get responseTrailer(): Headers {
-    return this.responseHeader;
+    return (this.#responseTrailer ??= new Headers());
+  }
+
+  /** The trailers that the implementation asked for; undefined if it never did. */
+  get trailers(): Headers | undefined {
+    return this.#responseTrailer;
   }
 
   /** Aborted when the caller hangs up or an answer was sent, as after the deadline. */

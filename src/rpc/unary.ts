@@ -1,4 +1,4 @@
-import { create, toBinary, toJsonString, type Message } from "@bufbuild/protobuf";
+import { create, toBinary, toJsonString, type Message, type Registry } from "@bufbuild/protobuf";
 import type { Clock } from "../kernel/clock.ts";
 import { ServiceError } from "../kernel/errors.ts";
 import type { Logger } from "../platform/logger.ts";
@@ -18,6 +18,8 @@ import { sendError, sendMessage, type WireFormat } from "./wire-format.ts";
 export interface UnaryDeps {
   readonly gate: Gate;
   readonly checkRequest: CheckRequest;
+  /** What an Any in JSON may hold. */
+  readonly types: Registry;
   readonly report: ReportCall;
   readonly clock: Clock;
   readonly limits: RpcLimits;
@@ -159,12 +161,12 @@ function onTimer(call: UnaryCall): void {
 function answer(call: UnaryCall, message: Message, context: UnaryContext): void {
   const { output } = call.method.desc;
   const body = call.format.isJson
-    ? toJsonString(output, message, { alwaysEmitImplicit: true })
+    ? toJsonString(output, message, { alwaysEmitImplicit: true, registry: call.deps.types })
     : toBinary(output, message);
   if (!settle(call, undefined)) return;
   const headers = headersFor(call);
   context.addHeadersTo(headers);
-  sendMessage(call.response, call.format, body, headers);
+  sendMessage(call.response, call.format, body, headers, context.trailers);
 }
 
 function refuse(call: UnaryCall, error: ServiceError, status?: number): void {

@@ -65,9 +65,11 @@ export function sendMessage(
   format: WireFormat,
   message: string | Uint8Array,
   headers: HttpHeaders,
+  trailers: Headers | undefined,
 ): void {
   headers["content-type"] = format.contentType;
   if (format.protocol === "connect") {
+    trailers?.forEach((value, name) => (headers[`trailer-${name}`] = value));
     headers["content-length"] = Buffer.byteLength(message);
     response.writeHead(200, headers);
     response.end(message);
@@ -76,12 +78,12 @@ export function sendMessage(
   const frame = envelope(0, message);
   if (format.protocol === "grpc") {
     response.writeHead(200, headers);
-    response.addTrailers({ "grpc-status": "0" });
+    response.addTrailers({ ...(trailers && Object.fromEntries(trailers)), "grpc-status": "0" });
     response.end(frame);
     return;
   }
   response.writeHead(200, headers);
-  response.end(Buffer.concat([frame, OK_TRAILER]));
+  response.end(Buffer.concat([frame, trailers ? okTrailer(trailers) : OK_TRAILER]));
 }
 
 /** Answers with an error in the protocol's own form. `status` replaces Connect's HTTP status. */
@@ -123,6 +125,11 @@ function envelope(flags: number, message: string | Uint8Array): Buffer {
   if (typeof message === "string") frame.write(message, ENVELOPE_HEAD_BYTES);
   else frame.set(message, ENVELOPE_HEAD_BYTES);
   return frame;
+}
+
+function okTrailer(trailers: Headers): Buffer {
+  trailers.set("grpc-status", "0");
+  return envelope(trailerFlag, trailerSerialize(trailers));
 }
 
 const OK_TRAILER = envelope(trailerFlag, "grpc-status: 0\r\n");

@@ -39,7 +39,7 @@ async function expectServesOthers(): Promise<void> {
       expect((await desk.pay(protocol, { validateOnly: true })).code).toBe("ok");
     }
     await desk.expectExact();
-    expect(performance.now() - startMs).toBeLessThan(5_000);
+    expect(performance.now() - startMs).toBeLessThan(10_000);
     await sleep(200);
   }
 }

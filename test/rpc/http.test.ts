@@ -58,6 +58,11 @@ test("other methods and content types are refused with what would do", async () 
   const plain = await sendHttp1(server.url, { path: CREATE_PAYMENT, headers });
   expect(plain.status).toBe(415);
   expect(plain.headers["accept-post"]).toContain("application/json");
+  // Clients take the code from HTTP's status where the body isn't an error of Connect.
+  expect([put, plain].map(({ body }) => body.toString())).toEqual([
+    "method not allowed\n",
+    "unsupported content type\n",
+  ]);
 });
 
 test("JSON has zero values, and its content type may name UTF-8", async () => {
