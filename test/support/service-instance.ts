@@ -49,16 +49,18 @@ export async function startInstance(databaseUrl: string): Promise<ServiceInstanc
 }
 
 /**
- * As a caller does who must know: sends the same payment, through any of the instances that are
- * there at the time, until the answer isn't that it should be sent again. At most for a minute.
+ * As a caller does who must know: sends the same payment, through each instance of the list in
+ * turn, until the answer isn't that it should be sent again. At most for a minute. An instance that
+ * takes another's place in the list is used from then on.
  */
 export async function payUntilTold(
   instances: readonly ServiceInstance[],
   payment: TestPayment,
+  first = 0,
 ): Promise<Committed> {
   for (let attempt = 0; ; attempt++) {
     try {
-      return await instances[attempt % instances.length]!.pay(payment);
+      return await instances[(first + attempt) % instances.length]!.pay(payment);
     } catch (error) {
       const isOpen = ["NETWORK", "UNAVAILABLE"].includes((error as { reason: string }).reason);
       if (!isOpen || attempt === 1_200) throw error;
