@@ -1,11 +1,10 @@
 import { execFile } from "node:child_process";
-import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { promisify } from "node:util";
+import { cached } from "../services/service.ts";
 
 const run = promisify(execFile);
 const VERSION = "v1.9.4";
-const FOLDER = resolve(".cache/bin");
 
 /** What a run of grpcurl printed, and how it ended. */
 export interface GrpcurlResult {
@@ -13,17 +12,16 @@ export interface GrpcurlResult {
   readonly output: string;
 }
 
-/** Builds grpcurl once, into `.cache/bin`, and returns its path. Throws in one line without Go. */
+/** Builds grpcurl once, into `.cache/`, and returns its path. Throws in one line without Go. */
 export async function installGrpcurl(): Promise<string> {
-  const path = resolve(FOLDER, "grpcurl");
-  if (existsSync(path)) return path;
-  const target = `github.com/fullstorydev/grpcurl/cmd/grpcurl@${VERSION}`;
-  await run("go", ["install", target], { env: { ...process.env, GOBIN: FOLDER } }).catch(
-    (cause) => {
+  const folder = await cached(`grpcurl-${VERSION}`, async (unfinished) => {
+    const target = `github.com/fullstorydev/grpcurl/cmd/grpcurl@${VERSION}`;
+    const env = { ...process.env, GOBIN: unfinished };
+    await run("go", ["install", target], { env }).catch((cause) => {
       throw new Error("grpcurl can't be built: Go 1.24 or newer is needed", { cause });
-    },
-  );
-  return path;
+    });
+  });
+  return resolve(folder, "grpcurl");
 }
 
 /** Runs grpcurl without TLS. */
