@@ -155,6 +155,9 @@ test("what is wrong after a payment isn't said to be wrong with the payment", as
   const body = JSON.stringify(paymentJson({ idempotencyKey: "before nonsense" }));
   const socket = connectWith(`${whole(body)}nonsense\r\n\r\n`);
   expect(await text(socket).catch(() => "")).not.toContain("400");
+  // The nonsense ends the connection, so whether the payment was begun is open: the key tells.
+  const again = await desk.pay(PROTOCOLS[0]!, { idempotencyKey: "before nonsense" });
+  expect(again.code).toBe("ok");
   await desk.expectExact(500n);
 });
 
