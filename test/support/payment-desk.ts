@@ -10,13 +10,13 @@ import {
 } from "@bufbuild/protobuf";
 import { createClient } from "@connectrpc/connect";
 import { createConnectTransport } from "@connectrpc/connect-node";
+import { Client } from "pg";
 import { expect } from "vitest";
 import {
   AccountService,
   AccountStatus,
   OverdraftMode,
 } from "../../gen/instantpayment/v1/account_service_pb.ts";
-import { LedgerService } from "../../gen/instantpayment/v1/ledger_service_pb.ts";
 import { PaymentStatus } from "../../gen/instantpayment/v1/payment_pb.ts";
 import { PaymentService } from "../../gen/instantpayment/v1/payment_service_pb.ts";
 import type { Environment } from "../../src/config.ts";
@@ -59,13 +59,24 @@ export interface PaymentDesk {
   ): Promise<Outcome>;
   /**
    * Fails the test unless the service is alive, the payer has paid `movedMinor` since this was last
-   * asked, and the ledger is in order. It pays 1 itself.
+   * asked, and the sums of the ledger are right. It pays 1 itself.
    */
   expectExact(movedMinor?: bigint): Promise<void>;
+  /** Ends the service. Fails the test unless every rule of the ledger holds. */
   close(): Promise<void>;
 }
 
 const FUNDS = 10n ** 12n;
+
+/** What is 0 in a ledger whose payments are all booked, told in milliseconds. */
+const SUMS = {
+  text: `select (select sum(posted_minor) from account)::float8,
+    (select sum(amount_minor) from entry)::float8,
+    (select count(*) from entry)::int - 2 * count(*) filter (where status = 'SETTLED')::int,
+    (select count(*) from payment_event)::int - count(*)::int
+    from payment`,
+  rowMode: "array",
+} as const;
 
 /** Starts the service on a database of its own, with further settings if given. */
 export async function openPaymentDesk(settings: Environment = {}): Promise<PaymentDesk> {
@@ -85,7 +96,8 @@ export async function openPaymentDesk(settings: Environment = {}): Promise<Payme
     ],
   });
   const payments = createClient(PaymentService, transport);
-  const ledger = createClient(LedgerService, transport);
+  const client = new Client({ connectionString: database.url });
+  await client.connect();
   await openAccounts(createClient(AccountService, transport));
   await payments.createPayment(
     paymentRequest({
@@ -121,10 +133,11 @@ export async function openPaymentDesk(settings: Environment = {}): Promise<Payme
       const { payment } = await payments.createPayment(request);
       expect(payment?.status).toBe(PaymentStatus.SETTLED);
       expect(payment?.debtorBalanceAfterMinor).toBe(balance);
-      expect((await ledger.verifyLedger({})).findings).toEqual([]);
+      expect((await client.query(SUMS)).rows).toEqual([[0, 0, 0, 0]]);
     },
     async close() {
       await app.stop();
+      await client.end();
       await proxy.close();
       await expectInvariants(database.url);
       await database.drop();
