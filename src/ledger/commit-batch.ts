@@ -3,7 +3,7 @@ import type { AccountState } from "../accounts/account.ts";
 import type { DatabaseClock } from "../kernel/clock.ts";
 import type { ServiceError } from "../kernel/errors.ts";
 import { uuidv7 } from "../kernel/ids.ts";
-import type { CommandUnit, PaymentCommand } from "../payments/payment-command.ts";
+import { keyName, type CommandUnit, type PaymentCommand } from "../payments/payment-command.ts";
 import type { PaymentRow } from "../payments/payment.entity.ts";
 import type { Statement, UnitOfWork } from "../platform/unit-of-work.ts";
 import { createBatchSql, type BatchSql, type Guards } from "./batch-sql.ts";
@@ -108,7 +108,7 @@ function loadStatements(sql: BatchSql, commands: readonly PaymentCommand[]): Sta
 function inKeyOrder(commands: readonly PaymentCommand[]): PaymentCommand[] {
   const byKey = new Map<string, PaymentCommand>();
   for (const command of commands) {
-    const key = `${command.ownerId}\n${command.idempotencyKey}`;
+    const key = keyName(command.ownerId, command.idempotencyKey);
     if (!byKey.has(key)) byKey.set(key, command);
   }
   return [...byKey.entries()].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([, first]) => first);

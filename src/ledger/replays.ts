@@ -1,7 +1,7 @@
 import type { MikroORM } from "@mikro-orm/postgresql";
 import { ServiceError } from "../kernel/errors.ts";
 import { IdempotencyKeyEntity } from "../payments/idempotency-key.entity.ts";
-import { findDifference, type PaymentCommand } from "../payments/payment-command.ts";
+import { findDifference, keyName, type PaymentCommand } from "../payments/payment-command.ts";
 import { PaymentEntity, type PaymentRow } from "../payments/payment.entity.ts";
 import { amongRows } from "../platform/among-rows.ts";
 import type { CommitOutcome } from "./commit-batch.ts";
@@ -37,9 +37,9 @@ export function createReplays(orm: MikroORM): FindReplays {
       ),
     );
     const paymentById = new Map(payments.map((payment) => [payment.id, payment]));
-    const keyByName = new Map(keys.map((key) => [`${key.ownerId}\n${key.key}`, key]));
+    const keyByName = new Map(keys.map((key) => [keyName(key.ownerId, key.key), key]));
     for (const command of commands) {
-      const key = keyByName.get(`${command.ownerId}\n${command.idempotencyKey}`);
+      const key = keyByName.get(keyName(command.ownerId, command.idempotencyKey));
       if (!key) continue;
       const payment = paymentById.get(key.paymentId);
       if (!payment) throw new Error(`idempotency key of missing payment ${key.paymentId}`);

@@ -16,6 +16,11 @@ export interface PaymentCommand {
   readonly request: PaymentRequest;
 }
 
+/** The name under which a key exists once: keys of different owners are different keys. */
+export function keyName(ownerId: string, idempotencyKey: string): string {
+  return `${ownerId}\n${idempotencyKey}`;
+}
+
 /** Commands that are decided one after the other in the same transaction. */
 export interface CommandUnit {
   readonly commands: readonly PaymentCommand[];
