@@ -1,10 +1,9 @@
-import { once } from "node:events";
 import { readFile, rename, rm } from "node:fs/promises";
-import { createServer } from "node:net";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Client } from "pg";
 import { openDataDirectory } from "./data-directory.ts";
+import { freePort } from "./listen.ts";
 import { type PostgresCluster, openPostgresCluster } from "./postgres-cluster.ts";
 import { runProgram } from "./run-program.ts";
 import { StartupError } from "./startup-error.ts";
@@ -148,16 +147,6 @@ async function startServer(
     const reason = /FATAL: +(.*)/.exec(log)?.[1] ?? start.output.trim();
     throw new StartupError("unavailable", `PostgreSQL didn't start: ${reason} (see ${logFile})`);
   }
-}
-
-async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, "127.0.0.1");
-  await once(probe, "listening");
-  const address = probe.address();
-  probe.close();
-  await once(probe, "close");
-  if (address === null || typeof address === "string") throw new Error("no port was given");
-  return address.port;
 }
 
 async function ensureDatabase(client: Client, database: string): Promise<void> {

@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import { type Server, createServer } from "node:net";
 import { StartupError } from "./startup-error.ts";
 
@@ -21,6 +22,17 @@ export async function listen(server: Server, options: ListenOptions): Promise<nu
     throw listenError(error, options);
   });
   const address = server.address();
+  if (address === null || typeof address === "string") throw new Error("no port was given");
+  return address.port;
+}
+
+/** A port of 127.0.0.1 that was free a moment ago. */
+export async function freePort(): Promise<number> {
+  const probe = createServer().listen(0, "127.0.0.1");
+  await once(probe, "listening");
+  const address = probe.address();
+  probe.close();
+  await once(probe, "close");
   if (address === null || typeof address === "string") throw new Error("no port was given");
   return address.port;
 }

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect, inject, test, vi } from "vitest";
 import { startEmbeddedPostgres } from "../../src/platform/embedded-postgres.ts";
 import { type Checkout, cloneWorkingTree } from "../support/checkout.ts";
 import { type Sample, sectionsOf, withoutIds } from "../support/markdown-samples.ts";
-import { freePort } from "../support/services/service.ts";
+import { freePort } from "../../src/platform/listen.ts";
 import { openTerminal, type Terminal } from "../support/terminal.ts";
 import { installGrpcurl } from "../support/tools/grpcurl.ts";
 

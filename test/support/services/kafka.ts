@@ -4,7 +4,8 @@ import { Kafka, logLevel } from "kafkajs";
 import { hasDocker, startContainer } from "./container-service.ts";
 import { brokerSettings } from "./kafka-settings.ts";
 import { run, startProcess } from "./process-service.ts";
-import { cached, externalService, findProgram, freePort } from "./service.ts";
+import { freePort } from "../../../src/platform/listen.ts";
+import { cached, externalService, findProgram } from "./service.ts";
 import type { Service, ServiceOptions } from "./service.ts";
 
 /** A Kafka to test with: one broker that makes no topic by itself. */

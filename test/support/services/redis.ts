@@ -4,7 +4,8 @@ import { connect } from "node:net";
 import { join } from "node:path";
 import { hasDocker, startContainer } from "./container-service.ts";
 import { run, startProcess } from "./process-service.ts";
-import { cached, externalService, findProgram, freePort } from "./service.ts";
+import { freePort } from "../../../src/platform/listen.ts";
+import { cached, externalService, findProgram } from "./service.ts";
 import type { Service, ServiceOptions } from "./service.ts";
 
 /** A Redis to test with. */

@@ -1,4 +1,3 @@
-import { once } from "node:events";
 import {
   accessSync,
   constants,
@@ -8,7 +7,6 @@ import {
   renameSync,
   rmSync,
 } from "node:fs";
-import { createServer } from "node:net";
 import { delimiter, dirname, join, resolve } from "node:path";
 
 /** A server that a test uses and, unless it's somebody else's, may break. */
@@ -60,17 +58,6 @@ export function findProgram(...names: string[]): string | undefined {
         return false;
       }
     });
-}
-
-/** A port of 127.0.0.1 that was free a moment ago. */
-export async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, "127.0.0.1");
-  await once(probe, "listening");
-  const address = probe.address();
-  probe.close();
-  await once(probe, "close");
-  if (address === null || typeof address === "string") throw new Error("no port was given");
-  return address.port;
 }
 
 /**
