@@ -66,8 +66,8 @@ export interface App {
   close(): Promise<void>;
 }
 
-/** Two, so that one collects payments while the other waits for the disk. */
-const COMMIT_LANES = 2;
+/** One: with more, batches are smaller and wait for each other's accounts, which costs more. */
+const COMMIT_LANES = 1;
 /** For probes and for making partitions. */
 const OTHER_COMMIT_CONNECTIONS = 2;
 

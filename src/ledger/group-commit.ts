@@ -75,18 +75,29 @@ export function createGroupCommit(deps: GroupCommitDeps): GroupCommit {
     });
   }
 
+  /**
+   * Runs one batch. If others wait when it's done, PostgreSQL gets the next one first, and has work
+   * while the answers of this one are written.
+   */
   async function runLane(): Promise<void> {
     busyLanes++;
     const batch = takeBatch();
+    const settled: [Waiting, readonly CommitOutcome[]][] = [];
     if (batch.length > 0) {
       const startMs = clock.monotonicMs();
-      await runBatch(deps.commit, batch, settle);
+      await runBatch(deps.commit, batch, (unit, outcomes) => settled.push([unit, outcomes]));
       const size = batch.reduce((sum, unit) => sum + unit.commands.length, 0);
       deps.observe?.({ size, seconds: (clock.monotonicMs() - startMs) / 1000 });
     }
-    busyLanes--;
-    resolveIfDrained();
-    schedule();
+    const answer = () => {
+      for (const [unit, outcomes] of settled) settle(unit, outcomes);
+      busyLanes--;
+      resolveIfDrained();
+      schedule();
+    };
+    if (queue.length === 0) return answer();
+    void runLane();
+    setImmediate(answer);
   }
 
   function resolveIfDrained(): void {
