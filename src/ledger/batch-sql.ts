@@ -4,6 +4,7 @@ import { PaymentEventEntity } from "../events/payment-event.entity.ts";
 import { IdempotencyKeyEntity } from "../payments/idempotency-key.entity.ts";
 import type { PaymentCommand } from "../payments/payment-command.ts";
 import { PaymentEntity } from "../payments/payment.entity.ts";
+import { encodeRows, type RowLayout } from "../platform/binary-rows.ts";
 import { EntryEntity } from "./entry.entity.ts";
 
 /** What keeps two transactions from spending the same money; tests turn one or both off. */
@@ -14,31 +15,25 @@ export interface Guards {
   readonly versionCheck: boolean;
 }
 
-interface Column {
-  readonly property: string;
-  readonly name: string;
-  readonly type: string;
-}
-
 /** The ledger's statements: tables, columns and types come from the entities. */
 export interface BatchSql {
-  readonly insertKeys: Insert;
+  /** The tables that get rows; how PostgreSQL lays these out is asked when rows are encoded. */
+  readonly tables: readonly string[];
+  /** Takes the keys that are free; the payment ids of those. */
+  readonly insertKeys: string;
+  /** Locks accounts in id order; each row begins with PostgreSQL's time once its lock is held. */
   readonly loadAccounts: string;
-  /** PostgreSQL's time in ms since 1970, to be read when the locks are held. */
-  readonly readClock: string;
   readonly deleteKeys: string;
   deleteKeysValues(commands: readonly PaymentCommand[]): unknown[];
   /** One statement for all writes of a batch. */
   readonly write: string;
+  keyValues(layouts: Layouts, rows: readonly object[]): unknown[];
   /** The values of `write`, in order: the rows of each table. */
-  writeValues(rows: WriteRows): unknown[];
+  writeValues(layouts: Layouts, rows: WriteRows): unknown[];
 }
 
-/** An INSERT of many rows and the values for its array parameters. */
-export interface Insert {
-  readonly text: string;
-  values(rows: readonly object[]): unknown[];
-}
+/** By the table's name. */
+export type Layouts = ReadonlyMap<string, RowLayout>;
 
 /** The rows that one batch writes, named by the entities' properties. */
 export interface WriteRows {
@@ -46,6 +41,12 @@ export interface WriteRows {
   readonly payments: readonly object[];
   readonly entries: readonly object[];
   readonly events: readonly object[];
+}
+
+/** A table, or some columns of it: property by column. */
+interface Table {
+  readonly name: string;
+  readonly columns: ReadonlyMap<string, string>;
 }
 
 const ACCOUNT_CHANGES = ["postedMinor", "heldMinor", "entrySequence", "updateTime"];
@@ -68,29 +69,26 @@ const LOADED_ACCOUNT = [
 
 /** Writes the statements once, from MikroORM's metadata. */
 export function createBatchSql(orm: MikroORM, guards: Guards): BatchSql {
-  const account = table(orm, AccountEntity);
-  const accountColumns = columns(account, ["id", "version", ...ACCOUNT_CHANGES]);
-  const payment = table(orm, PaymentEntity);
-  const entry = table(orm, EntryEntity);
-  const event = table(orm, PaymentEventEntity);
-  const eventColumns = columns(event, EVENT_COLUMNS);
-  const key = table(orm, IdempotencyKeyEntity);
-  const groups = [accountColumns, payment.columns, entry.columns, eventColumns];
-  const first = groups.map((_, i) => 1 + groups.slice(0, i).flat().length);
-  const set = columns(account, ACCOUNT_CHANGES).map((c) => `${c.name} = u.${c.name}`);
+  const account = pick(tableOf(orm, AccountEntity), ["id", "version", ...ACCOUNT_CHANGES]);
+  const payment = tableOf(orm, PaymentEntity);
+  const entry = tableOf(orm, EntryEntity);
+  const event = pick(tableOf(orm, PaymentEventEntity), EVENT_COLUMNS);
+  const key = tableOf(orm, IdempotencyKeyEntity);
+  const loaded = pick(tableOf(orm, AccountEntity), LOADED_ACCOUNT);
+  const set = columnsOf(pick(account, ACCOUNT_CHANGES)).map((name) => `${name} = u.${name}`);
   const matches = guards.versionCheck ? "a.id = u.id and a.version = u.version" : "a.id = u.id";
   return {
-    insertKeys: {
-      text: `${insertSql(key.name, key.columns, 1)} on conflict do nothing returning payment_id`,
-      values: (rows) => arrays(key.columns, rows),
-    },
+    tables: [account, payment, entry, event, key].map(({ name }) => name),
+    insertKeys: `${insertSql(key, 1)} on conflict do nothing returning payment_id`,
+    // The lock is inside, so that the clock is read when it's held; without accounts one row still.
     loadAccounts:
-      `select ${columns(account, [...LOADED_ACCOUNT])
-        .map(selected)
+      `select ${inMilliseconds("clock_timestamp()")}, a.* from (select) one left join ` +
+      `(select ${columnsOf(loaded)
+        .map((name) => (name.endsWith("_time") ? inMilliseconds(name) : name))
         .join(", ")} ` +
       `from ${account.name} where id = any($1::uuid[]) order by id` +
-      (guards.rowLocks ? " for no key update" : ""),
-    readClock: "select (extract(epoch from clock_timestamp()) * 1000)::bigint",
+      (guards.rowLocks ? " for no key update" : "") +
+      ") a on true",
     deleteKeysValues: (commands) => [
       commands.map((command) => command.paymentId),
       commands.map((command) => command.ownerId),
@@ -100,89 +98,50 @@ export function createBatchSql(orm: MikroORM, guards: Guards): BatchSql {
       (select * from unnest($2::text[], $3::text[]))`,
     write: `with booked as (
       update ${account.name} a set ${set.join(", ")}, version = a.version + 1
-      from ${unnest(accountColumns, first[0]!)} where ${matches} returning 1),
-    paid as (${insertSql(payment.name, payment.columns, first[1]!)}),
-    posted as (${insertSql(entry.name, entry.columns, first[2]!)}),
-    logged as (${insertSql(event.name, eventColumns, first[3]!)})
-    select expect_rows((select count(*) from booked), cardinality($1::uuid[]))`,
-    writeValues: (rows) => [
-      ...arrays(accountColumns, rows.accounts),
-      ...arrays(payment.columns, rows.payments),
-      ...arrays(entry.columns, rows.entries),
-      ...arrays(eventColumns, rows.events),
+      from unnest($1::${account.name}[]) u where ${matches} returning 1),
+    paid as (${insertSql(payment, 2)}),
+    posted as (${insertSql(entry, 3)}),
+    logged as (${insertSql(event, 4)})
+    select expect_rows((select count(*) from booked), cardinality($1::${account.name}[]))`,
+    keyValues: (layouts, rows) => [encode(layouts, key, rows)],
+    writeValues: (layouts, rows) => [
+      encode(layouts, account, rows.accounts),
+      encode(layouts, payment, rows.payments),
+      encode(layouts, entry, rows.entries),
+      encode(layouts, event, rows.events),
     ],
   };
 }
 
-function table<T extends object>(
-  orm: MikroORM,
-  entity: EntityName<T>,
-): { name: string; columns: Column[] } {
+function tableOf<T extends object>(orm: MikroORM, entity: EntityName<T>): Table {
   const meta = orm.getMetadata().get(entity);
   const properties = Object.values<EntityProperty>(meta.properties);
   const all = properties.filter((property) => property.persist !== false);
-  return {
-    name: meta.tableName,
-    columns: all.map((property) => ({
-      property: property.name,
-      name: property.fieldNames[0]!,
-      type: property.columnTypes[0]!,
-    })),
-  };
+  const columns = new Map(all.map((property) => [property.fieldNames[0]!, property.name]));
+  return { name: meta.tableName, columns };
 }
 
-function columns(from: { columns: Column[] }, properties: readonly string[]): Column[] {
-  return properties.map((property) => {
-    const column = from.columns.find((one) => one.property === property);
-    if (!column) throw new Error(`no property ${property}`);
-    return column;
-  });
+function pick(table: Table, properties: readonly string[]): Table {
+  const byProperty = new Map([...table.columns].map(([column, property]) => [property, column]));
+  const columns = new Map(properties.map((property) => [byProperty.get(property)!, property]));
+  return { name: table.name, columns };
 }
 
-function insertSql(name: string, of: Column[], first: number): string {
-  const names = of.map((column) => column.name).join(", ");
-  return `insert into ${name} (${names}) select u.* from ${unnest(of, first)}`;
+function columnsOf(table: Table): string[] {
+  return [...table.columns.keys()];
 }
 
-function unnest(of: Column[], first: number): string {
-  const parameters = of.map((column, i) => `$${first + i}::${column.type}[]`).join(", ");
-  return `unnest(${parameters}) as u(${of.map((column) => column.name).join(", ")})`;
+function insertSql(table: Table, parameter: number): string {
+  const columns = columnsOf(table);
+  const from = `unnest($${parameter}::${table.name}[]) u`;
+  return `insert into ${table.name} (${columns.join(", ")})
+    select ${columns.map((name) => `u.${name}`).join(", ")} from ${from}`;
 }
 
-function selected(column: Column): string {
-  if (!column.type.startsWith("timestamptz")) return column.name;
-  return `(extract(epoch from ${column.name}) * 1000)::bigint`;
+function encode(layouts: Layouts, table: Table, rows: readonly object[]): Buffer {
+  return encodeRows(layouts.get(table.name)!, table.columns, rows);
 }
 
-/**
- * Turns rows into one array literal for each column, as PostgreSQL reads it. Written here and not
- * by the driver, which looks into every element for what it might have to escape.
- */
-function arrays(of: Column[], rows: readonly object[]): string[] {
-  return of.map(({ property, type }) => {
-    const write = WRITERS[type] ?? writeText;
-    let literal = "{";
-    for (const row of rows) {
-      const value = (row as Record<string, unknown>)[property];
-      if (literal.length > 1) literal += ",";
-      literal += value === null || value === undefined ? "NULL" : write(value);
-    }
-    return `${literal}}`;
-  });
+function inMilliseconds(time: string): string {
+  return `(extract(epoch from ${time}) * 1000)::bigint`;
 }
-
-const writePlain = (value: unknown): string => String(value);
-const writeTime = (value: unknown): string => `"${(value as Date).toISOString()}"`;
-const writeText = (value: unknown): string =>
-  `"${String(value).replaceAll("\\", "\\\\").replaceAll('"', '\\"')}"`;
-
-/** How a value of a type stands in an array literal; any other type as text. */
-const WRITERS: Readonly<Record<string, (value: unknown) => string>> = {
-  uuid: writePlain,
-  bigint: writePlain,
-  int: writePlain,
-  smallint: writePlain,
-  "timestamptz(3)": writeTime,
-  bytea: (value) => `"\\\\x${Buffer.from(value as Uint8Array).toString("hex")}"`,
-  jsonb: (value) => writeText(JSON.stringify(value)),
-};

@@ -5,8 +5,10 @@ import type { ServiceError } from "../kernel/errors.ts";
 import { uuidv7 } from "../kernel/ids.ts";
 import { keyName, type CommandUnit, type PaymentCommand } from "../payments/payment-command.ts";
 import type { PaymentRow } from "../payments/payment.entity.ts";
+import { createRowLayouts, encodeUuids } from "../platform/binary-rows.ts";
+import { isLayoutError } from "../platform/postgres-errors.ts";
 import type { Statement, UnitOfWork } from "../platform/unit-of-work.ts";
-import { createBatchSql, type BatchSql, type Guards } from "./batch-sql.ts";
+import { createBatchSql, type BatchSql, type Guards, type Layouts } from "./batch-sql.ts";
 import { decideUnits, type Outcomes } from "./decide-units.ts";
 import { startPosting, type PaymentChange, type Posting } from "./posting.ts";
 import { createReplays } from "./replays.ts";
@@ -49,6 +51,7 @@ export type CommitBatch = (units: readonly CommandUnit[]) => Promise<CommitOutco
 export function createCommitBatch(deps: CommitBatchDeps): CommitBatch {
   const { unitOfWork, databaseClock } = deps;
   const sql = createBatchSql(deps.orm, deps.guards ?? { rowLocks: true, versionCheck: true });
+  const rowLayouts = createRowLayouts(deps.orm, sql.tables);
   const findReplays = createReplays(deps.orm);
 
   return async (units) => {
@@ -57,16 +60,21 @@ export function createCommitBatch(deps: CommitBatchDeps): CommitBatch {
     if (atomic.length > 0) await findReplays(atomic, outcomes);
     const commands = units.flatMap((unit) => unit.commands);
     const toTake = inKeyOrder(commands.filter((command) => !outcomes.has(command.paymentId)));
-    await unitOfWork.twoTrips(loadStatements(sql, toTake), (rows) => {
-      const fresh = new Set(rows[0]!.map(([paymentId]) => paymentId as string));
-      const now = new Date(Number(rows[2]![0]![0]));
+    const layouts = await rowLayouts.get();
+    const done = unitOfWork.twoTrips(loadStatements(sql, layouts, toTake), ([taken, locked]) => {
+      const fresh = new Set(taken!.map(([paymentId]) => paymentId as string));
+      const now = new Date(locked!.reduce((latest, [ms]) => Math.max(latest, Number(ms)), 0));
       databaseClock.observe(now.getTime());
-      const posting = startPosting(rows[1]!.map(toAccountState));
+      const posting = startPosting(locked!.filter(([, id]) => id !== null).map(toAccountState));
       decideUnits(units, posting, now, fresh, outcomes);
       const unused = toTake.filter(
         ({ paymentId }) => fresh.has(paymentId) && outcomes.get(paymentId)?.kind !== "stored",
       );
-      return posting.payments.length > 0 ? writeStatements(posting, unused) : [];
+      return posting.payments.length > 0 ? writeStatements(layouts, posting, unused) : [];
+    });
+    await done.catch((error: unknown) => {
+      if (isLayoutError(error)) rowLayouts.forget();
+      throw error;
     });
     const replays = commands.filter((command) => !outcomes.has(command.paymentId));
     if (replays.length > 0) await findReplays(replays, outcomes);
@@ -75,8 +83,12 @@ export function createCommitBatch(deps: CommitBatchDeps): CommitBatch {
     );
   };
 
-  function writeStatements(posting: Posting, unused: readonly PaymentCommand[]): Statement[] {
-    const values = sql.writeValues({
+  function writeStatements(
+    layouts: Layouts,
+    posting: Posting,
+    unused: readonly PaymentCommand[],
+  ): Statement[] {
+    const values = sql.writeValues(layouts, {
       accounts: [...posting.touched].map((id) => posting.accounts.get(id)!),
       payments: posting.payments,
       entries: posting.entries,
@@ -91,16 +103,19 @@ export function createCommitBatch(deps: CommitBatchDeps): CommitBatch {
   }
 }
 
-function loadStatements(sql: BatchSql, commands: readonly PaymentCommand[]): Statement[] {
+function loadStatements(
+  sql: BatchSql,
+  layouts: Layouts,
+  commands: readonly PaymentCommand[],
+): Statement[] {
   const keys = commands.map((command) => ({ ...command, key: command.idempotencyKey }));
   const accountIds = commands.flatMap(({ request }) => [
     request.debtorAccountId,
     request.creditorAccountId,
   ]);
   return [
-    { name: "ledger-keys", text: sql.insertKeys.text, values: sql.insertKeys.values(keys) },
-    { name: "ledger-load", text: sql.loadAccounts, values: [[...new Set(accountIds)]] },
-    { name: "ledger-clock", text: sql.readClock, values: [] },
+    { name: "ledger-keys", text: sql.insertKeys, values: sql.keyValues(layouts, keys) },
+    { name: "ledger-load", text: sql.loadAccounts, values: [encodeUuids(new Set(accountIds))] },
   ];
 }
 
@@ -114,9 +129,9 @@ function inKeyOrder(commands: readonly PaymentCommand[]): PaymentCommand[] {
   return [...byKey.entries()].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([, first]) => first);
 }
 
-/** A row of `loadAccounts`. */
+/** A row of `loadAccounts`, without the clock. */
 function toAccountState(row: unknown[]): AccountState {
-  const [id, ownerId, currencyCode, posted, held, mode, limit, status, version, sequence, time] =
+  const [, id, ownerId, currencyCode, posted, held, mode, limit, status, version, sequence, time] =
     row as string[];
   return {
     id: id!,

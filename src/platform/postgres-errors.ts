@@ -37,10 +37,24 @@ const NETWORK_CODES = new Set([
 const VERSION_CONFLICT = "IP001";
 
 /**
+ * True if PostgreSQL refused a row in its binary format: a table has got or lost a column since
+ * its layout was read.
+ */
+export function isLayoutError(error: unknown): boolean {
+  return sqlState(error) === "42804";
+}
+
+/**
  * True if the transaction lost a race and the same one may succeed when it's run again: version
- * conflict, serialization failure, deadlock, lock time-out.
+ * conflict, serialization failure, deadlock, lock time-out, a table that has just changed.
  */
 export function isConflict(error: unknown): boolean {
   const state = sqlState(error);
-  return state === VERSION_CONFLICT || state === "40001" || state === "40P01" || state === "55P03";
+  return (
+    state === VERSION_CONFLICT ||
+    state === "40001" ||
+    state === "40P01" ||
+    state === "55P03" ||
+    isLayoutError(error)
+  );
 }
