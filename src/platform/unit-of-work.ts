@@ -1,4 +1,5 @@
 import type { EntityManager } from "@mikro-orm/postgresql";
+import type { Duplex } from "node:stream";
 import type { PoolClient, QueryArrayResult, QueryConfig } from "pg";
 import type { Database } from "./database.ts";
 import { isConnectionError } from "./postgres-errors.ts";
@@ -88,14 +89,18 @@ function toQuery(statement: Statement) {
   };
 }
 
-/** Sends all at once, waits for all, and throws the first statement's error. */
+/** Sends all in one write, waits for all, and throws the first statement's error. */
 async function send(
   client: PoolClient,
   queries: readonly { text: string }[],
 ): Promise<QueryArrayResult[]> {
-  const settled = await Promise.allSettled(
-    queries.map((query) => client.query(query) as unknown as Promise<QueryArrayResult>),
+  const { stream } = (client as unknown as { connection: { stream: Duplex } }).connection;
+  stream.cork();
+  const answers = queries.map(
+    (query) => client.query(query) as unknown as Promise<QueryArrayResult>,
   );
+  stream.uncork();
+  const settled = await Promise.allSettled(answers);
   return settled.map((one) => {
     if (one.status === "rejected") throw one.reason;
     return one.value;
