@@ -12,6 +12,7 @@ const settings = Object.entries<Setting<unknown>>(SETTINGS);
 interface Operation {
   readonly tags: readonly [string];
   readonly summary: string;
+  readonly "x-required-scope": string;
 }
 
 interface Path {
@@ -27,13 +28,20 @@ const rpcs = Object.entries(openApi.paths).map(([path, { get, post }]) => ({
   service: post.tags[0],
   name: path.slice(path.lastIndexOf("/") + 1),
   verbs: get === undefined ? "POST" : "GET, POST",
+  scope: post["x-required-scope"],
   summary: post.summary,
 }));
 
 const TABLES: Readonly<Record<string, string[][]>> = {
   rpcs: [
-    ["Service", "RPC", "HTTP", "What it does"],
-    ...rpcs.map(({ service, name, verbs, summary }) => [service, name, verbs, summary]),
+    ["Service", "RPC", "HTTP", "Scope", "What it does"],
+    ...rpcs.map(({ service, name, verbs, scope, summary }) => [
+      service,
+      name,
+      verbs,
+      `\`${scope}\``,
+      summary,
+    ]),
   ],
   errors: [
     ["Reason", "HTTP", "Cause", "Fix"],

@@ -1,11 +1,20 @@
-/** What a caller may do; `admin` includes all the others. */
-export type Scope =
-  | "accounts:read"
-  | "accounts:write"
-  | "payments:read"
-  | "payments:write"
-  | "webhooks"
-  | "admin";
+/** What a caller can be allowed to do; `admin` includes all the others. */
+export const SCOPES = [
+  "accounts:read",
+  "accounts:write",
+  "payments:read",
+  "payments:write",
+  "webhooks",
+  "admin",
+] as const;
+
+/** One of `SCOPES`. */
+export type Scope = (typeof SCOPES)[number];
+
+/** True for one of `SCOPES`. */
+export function isScope(text: unknown): text is Scope {
+  return SCOPES.some((scope) => scope === text);
+}
 
 /** Who calls, as authentication found it. Every use case takes one first. */
 export interface Principal {
@@ -17,4 +26,9 @@ export interface Principal {
 /** True if the caller may see and do everything. */
 export function isAdmin(principal: Principal): boolean {
   return principal.scopes.has("admin");
+}
+
+/** True if the caller may do what needs the scope. */
+export function allows(principal: Principal, scope: Scope): boolean {
+  return principal.scopes.has(scope) || isAdmin(principal);
 }

@@ -1,5 +1,5 @@
-import type { Principal } from "../kernel/principal.ts";
 import { ServiceError } from "../kernel/errors.ts";
+import { allows, type Principal, type Scope } from "../kernel/principal.ts";
 
 /** Finds who calls by the header `Authorization`; undefined if no valid key is in it. */
 export type Authenticate = (authorization: string | undefined) => Promise<Principal | undefined>;
@@ -7,10 +7,10 @@ export type Authenticate = (authorization: string | undefined) => Promise<Princi
 /** Lets a call in or throws why not. */
 export interface Gate {
   /**
-   * The caller of a method that needs a key. Throws MISSING_CREDENTIALS, and whatever the
-   * authentication itself throws.
+   * The caller of a method that needs the scope. Throws MISSING_CREDENTIALS, MISSING_SCOPE, and
+   * whatever the authentication itself throws.
    */
-  admit(authorization: string | undefined): Promise<Principal>;
+  admit(authorization: string | undefined, scope: Scope): Promise<Principal>;
   readonly isShut: () => boolean;
   /** Throws UNAVAILABLE once the gate is shut. */
   assertOpen(): void;
@@ -23,9 +23,15 @@ export function createGate(authenticate: Authenticate): Gate {
   let isShut = false;
   return {
     isShut: () => isShut,
-    async admit(authorization) {
+    async admit(authorization, scope) {
       const principal = await authenticate(authorization);
       if (principal === undefined) throw new ServiceError("MISSING_CREDENTIALS");
+      if (!allows(principal, scope)) {
+        throw new ServiceError("MISSING_SCOPE", {
+          message: `The key lacks the scope ${scope}.`,
+          metadata: { scope },
+        });
+      }
       return principal;
     },
     assertOpen() {

@@ -1,4 +1,10 @@
-import type { DescField, DescMethodUnary, DescService, Registry } from "@bufbuild/protobuf";
+import type {
+  DescField,
+  DescMethod,
+  DescMethodUnary,
+  DescService,
+  Registry,
+} from "@bufbuild/protobuf";
 import { MethodOptions_IdempotencyLevel } from "@bufbuild/protobuf/wkt";
 import {
   createMethodImplSpec,
@@ -6,6 +12,7 @@ import {
   type ConnectRouter,
   type MethodImplSpec,
 } from "@connectrpc/connect";
+import type { Scope } from "../kernel/principal.ts";
 import type { MethodLimits, RpcLimits } from "./limits.ts";
 import { createMessageParser, type ParseMessage } from "./request-message.ts";
 import { idempotencyFieldOf } from "./request-rules.ts";
@@ -20,8 +27,8 @@ export interface UnaryMethod {
   readonly parse: ParseMessage;
   readonly implementation: Implementation<"unary">["impl"];
   readonly limits: MethodLimits;
-  /** It needs no key. */
-  readonly isPublic: boolean;
+  /** What the caller's key must allow; undefined: it needs no key. */
+  readonly scope: Scope | undefined;
   /** It changes nothing, so Connect serves it by GET too. */
   readonly allowsGet: boolean;
   readonly idempotencyField: DescField | undefined;
@@ -30,25 +37,43 @@ export interface UnaryMethod {
 /** Everything that is served: unary methods by their path, and the streaming ones. */
 export interface MethodTable {
   readonly unary: ReadonlyMap<string, UnaryMethod>;
-  readonly streams: readonly MethodImplSpec[];
+  readonly streams: readonly StreamMethod[];
+}
+
+/** A streaming method that is served. */
+export interface StreamMethod {
+  readonly spec: MethodImplSpec;
+  /** What the caller's key must allow; undefined: it needs no key. */
+  readonly scope: Scope | undefined;
+}
+
+/** What a method needs. Throws for a method that doesn't say. */
+export type ScopeOf = (method: DescMethod) => Scope;
+
+/** What the table is made with. */
+export interface MethodTableOptions {
+  readonly publicServices: readonly DescService[];
+  readonly scopeOf: ScopeOf;
+  readonly limits: RpcLimits;
+  readonly types: Registry;
 }
 
 /**
  * Collects what `routes` registers. A method that a service leaves out answers UNIMPLEMENTED.
- * Services whose name is in `publicServices` need no key. `types` are those that JSON may carry in
- * a `google.protobuf.Any`.
+ * Those of `publicServices` need no key, any other one needs the scope of `scopeOf`, which throws
+ * if there is none. `types` are those that JSON may carry in a `google.protobuf.Any`.
  */
 export function createMethodTable(
   routes: (router: ConnectRouter) => void,
-  publicServices: readonly DescService[],
-  limits: RpcLimits,
-  types: Registry,
+  { publicServices, scopeOf, limits, types }: MethodTableOptions,
 ): MethodTable {
   const unary = new Map<string, UnaryMethod>();
-  const streams: MethodImplSpec[] = [];
+  const streams: StreamMethod[] = [];
   const add = (spec: MethodImplSpec): void => {
+    const isPublic = publicServices.includes(spec.method.parent);
+    const scope = isPublic ? undefined : scopeOf(spec.method);
     if (spec.kind !== "unary") {
-      streams.push(spec);
+      streams.push({ spec, scope });
       return;
     }
     const name = `${spec.method.parent.typeName}/${spec.method.name}`;
@@ -58,7 +83,7 @@ export function createMethodTable(
       parse: createMessageParser(spec.method.input, types),
       implementation: spec.impl,
       limits: { ...limits, ...limits.methods[name] },
-      isPublic: publicServices.includes(spec.method.parent),
+      scope,
       allowsGet: spec.method.idempotency === MethodOptions_IdempotencyLevel.NO_SIDE_EFFECTS,
       idempotencyField: idempotencyFieldOf(spec.method.input),
     });

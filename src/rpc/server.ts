@@ -12,9 +12,10 @@ import { registerHealth } from "./health.ts";
 import type { HttpHandler } from "./http.ts";
 import { DEFAULT_LIMITS, type RpcLimits } from "./limits.ts";
 import { createListener, type TlsFiles } from "./listener.ts";
-import { createMethodTable, type MethodTable } from "./method-table.ts";
+import { createMethodTable, type MethodTable, type ScopeOf } from "./method-table.ts";
 import { REFLECTION_SERVICES, registerReflection } from "./reflection.ts";
 import { createRequestCheck } from "./request-rules.ts";
+import { requiredScopeOf } from "./required-scope.ts";
 import { createStreamHandler } from "./streams.ts";
 import { createUnaryHandler } from "./unary.ts";
 
@@ -28,6 +29,8 @@ export interface RpcServerOptions {
   /** Web origins that may call, for example `https://shop.example`; "*" for all. */
   readonly corsOrigins?: readonly string[];
   readonly authenticate: Authenticate;
+  /** What a method needs; what its proto says, unless told otherwise. */
+  readonly scopeOf?: ScopeOf;
   /** Registers the implementations. */
   readonly routes: (router: ConnectRouter) => void;
   /** What reflection and health tell of: the services that `routes` registers. */
@@ -54,7 +57,7 @@ export interface RpcServer {
   close(graceMs: number): Promise<void>;
 }
 
-/** Makes the server; it does nothing until it's started. */
+/** Makes the server; it does nothing until it's started. Throws for a method without a scope. */
 export function createRpcServer(options: RpcServerOptions): RpcServer {
   const { host, port, tls, logger } = options;
   const limits = { ...DEFAULT_LIMITS, ...options.limits };
@@ -69,13 +72,11 @@ export function createRpcServer(options: RpcServerOptions): RpcServer {
       registerHealth(router, services, () => !closing.signal.aborted && options.isReady());
       registerReflection(router, services);
     },
-    publicServices,
-    limits,
-    types,
+    { publicServices, scopeOf: options.scopeOf ?? requiredScopeOf, limits, types },
   );
   const { onRequest, idle } = createHandlers(
     options,
-    { limits, gate, table, types, publicServices },
+    { limits, gate, table, types },
     closing.signal,
   );
   const listener = createListener({ host, port, tls, limits, logger, onRequest });
@@ -100,7 +101,6 @@ function createHandlers(
     readonly gate: Gate;
     readonly table: MethodTable;
     readonly types: Registry;
-    readonly publicServices: readonly DescService[];
   },
   shutdownSignal: AbortSignal,
 ) {
@@ -114,7 +114,7 @@ function createHandlers(
     httpRoutes: new Map(Object.entries(options.httpRoutes ?? {})),
     unaryMethods: table.unary,
     streamPaths: new Set(
-      table.streams.map(({ method }) => `/${method.parent.typeName}/${method.name}`),
+      table.streams.map(({ spec: { method } }) => `/${method.parent.typeName}/${method.name}`),
     ),
     serveUnary: unary.serve,
     serveStream: createStreamHandler({ ...deps, streams: table.streams, shutdownSignal }),

@@ -1,4 +1,4 @@
-import type { DescMethod, DescService } from "@bufbuild/protobuf";
+import type { DescMethod } from "@bufbuild/protobuf";
 import {
   createConnectRouter,
   createContextKey,
@@ -6,7 +6,6 @@ import {
   type ContextValues,
   type HandlerContext,
   type Interceptor,
-  type MethodImplSpec,
   type StreamRequest,
 } from "@connectrpc/connect";
 import {
@@ -23,12 +22,12 @@ import type { Gate } from "./gate.ts";
 import type { Logger } from "../platform/logger.ts";
 import { pathOf, type HttpHandler, type HttpRequest } from "./http.ts";
 import type { RpcLimits } from "./limits.ts";
+import type { StreamMethod } from "./method-table.ts";
 import type { CheckRequest } from "./request-rules.ts";
 
 /** What streaming calls are served with. */
 export interface StreamDeps {
-  readonly streams: readonly MethodImplSpec[];
-  readonly publicServices: readonly DescService[];
+  readonly streams: readonly StreamMethod[];
   readonly gate: Gate;
   readonly checkRequest: CheckRequest;
   readonly report: ReportCall;
@@ -53,7 +52,7 @@ export function createStreamHandler(deps: StreamDeps): HttpHandler {
     requestGate: (context) => admit(deps, context),
     interceptors: [createStreamInterceptor(deps)],
   });
-  for (const { method, impl } of deps.streams) router.rpc(method, impl as never);
+  for (const { spec } of deps.streams) router.rpc(spec.method, spec.impl as never);
   const handlers = new Map(router.handlers.map((handler) => [handler.requestPath, handler]));
 
   return async (request, response) => {
@@ -81,9 +80,10 @@ async function admit(deps: StreamDeps, context: HandlerContext): Promise<void> {
   const startMs = deps.clock.monotonicMs();
   try {
     deps.gate.assertOpen();
-    if (deps.publicServices.includes(context.service)) return;
+    const { scope } = deps.streams.find(({ spec }) => spec.method === context.method)!;
+    if (scope === undefined) return;
     const authorization = context.requestHeader.get("authorization") ?? undefined;
-    const principal = await deps.gate.admit(authorization);
+    const principal = await deps.gate.admit(authorization, scope);
     const deadlineMs = startMs + (context.timeoutMs() ?? Number.POSITIVE_INFINITY);
     context.values.set(callKey, { principal, deadlineMs });
   } catch (thrown) {

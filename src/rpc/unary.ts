@@ -102,9 +102,8 @@ export function createUnaryHandler(deps: UnaryDeps): UnaryHandler {
 async function work(call: UnaryCall): Promise<void> {
   const { deps, method, format, request, response, deadlineMs } = call;
   deps.gate.assertOpen();
-  const principal = method.isPublic
-    ? undefined
-    : await deps.gate.admit(request.headers.authorization);
+  const principal =
+    method.scope && (await deps.gate.admit(request.headers.authorization, method.scope));
   assertInTime(call);
   const bytes = await receive(call);
   assertInTime(call);

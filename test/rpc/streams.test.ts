@@ -48,6 +48,7 @@ const observed: { method: string; code: string }[] = [];
 beforeAll(async () => {
   server = await startEchoServer({
     services: [Streams],
+    scopeOf: () => "payments:read",
     observe: ({ method, code }) => observed.push({ method, code }),
     routes: (router) => {
       router.service(Streams, {

@@ -95,7 +95,7 @@ export async function startEchoServer(
 
 const PRINCIPAL: Principal = {
   ownerId: "owner-1",
-  scopes: new Set(["payments:read", "payments:write"]),
+  scopes: new Set(["payments:read", "payments:write", "accounts:read", "admin"]),
 };
 
 async function obey(order: string): Promise<void> {

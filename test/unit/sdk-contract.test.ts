@@ -1,5 +1,3 @@
-import { globSync } from "node:fs";
-import { pathToFileURL } from "node:url";
 import {
   create,
   type DescField,
@@ -9,13 +7,13 @@ import {
   type Message,
   ScalarType,
 } from "@bufbuild/protobuf";
-import type { GenFile } from "@bufbuild/protobuf/codegenv2";
 import { reflect } from "@bufbuild/protobuf/reflect";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { createRouterTransport } from "@connectrpc/connect";
 import { describe, expect, test } from "vitest";
 import { createInstantPaymentOn, type InstantPayment } from "../../sdk/src/client.ts";
 import { fromMinorUnits } from "../../sdk/src/money.ts";
+import { contractFiles } from "../support/contract.ts";
 import { CALLS } from "../support/sdk-calls.ts";
 import { ANSWERS, GENERATED_ONLY, METHODS, REQUESTS } from "../support/sdk-contract.ts";
 
@@ -24,15 +22,7 @@ const tables: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   ...ANSWERS,
 };
 
-/** Everything that the generated files of the contract describe, used or not. */
-const isFile = (value: unknown): value is GenFile =>
-  typeof value === "object" && value !== null && "kind" in value && value.kind === "file";
-const modules = await Promise.all(
-  globSync("gen/instantpayment/v1/*_pb.ts").map(
-    (path): Promise<object> => import(pathToFileURL(path).href),
-  ),
-);
-const files = modules.flatMap((module) => Object.values(module).filter((value) => isFile(value)));
+const files = await contractFiles();
 const services = files.flatMap((file) => file.services);
 const messages = files.flatMap((file) => file.messages);
 const methods = services.flatMap((service) => service.methods);

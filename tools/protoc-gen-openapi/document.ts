@@ -27,13 +27,17 @@ export function openApiDocument(files: readonly DescFile[], registry: Registry):
     .flatMap((file) => file.services)
     .toSorted((a, b) => rank(a.name) - rank(b.name) || (a.name < b.name ? -1 : 1));
   const methods = services.flatMap((service) => service.methods);
+  const scopeOption = registry.getExtension(`${PACKAGE}.required_scope`);
+  if (scopeOption === undefined) throw new Error("the files lack the option (required_scope)");
   return {
     openapi: "3.1.0",
     info: INFO,
     servers: [{ url: "/", description: "The instance that serves this page." }],
     security: [{ apiKey: [] }],
     tags: services.map((service) => ({ name: service.name, description: commentOf(service) })),
-    paths: Object.fromEntries(methods.map((method) => [pathOf(method), pathItem(method)])),
+    paths: Object.fromEntries(
+      methods.map((method) => [pathOf(method), pathItem(method, scopeOption)]),
+    ),
     components: {
       securitySchemes: SECURITY_SCHEMES,
       parameters: PARAMETERS,

@@ -4,7 +4,7 @@ const DESCRIPTION = `
 **Calling.** Every method is \`POST /instantpayment.v1.Service/Method\` with a JSON body; methods
 without side effects can also be called by \`GET\`. The same methods are served as gRPC, gRPC-Web
 and Connect on the same port. Send your key as \`Authorization: Bearer <key>\`; here, press
-**Authorize** and paste it.
+**Authorize** and paste it. Each method names the scope that the key needs.
 
 **Money** is a currency of ISO 4217 and a whole number of its smallest unit: \`{"currencyCode":
 "EUR", "amountMinor": "1250"}\` is 12.50 €. 64-bit integers are strings in JSON, because numbers

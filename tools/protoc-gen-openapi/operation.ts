@@ -1,7 +1,9 @@
 import {
   type DescMessage,
+  type DescExtension,
   type DescMethod,
   fromJson,
+  getOption,
   type JsonObject,
   type JsonValue,
   toJson,
@@ -18,22 +20,24 @@ export function pathOf(method: DescMethod): string {
 }
 
 /** What can be done at a method's path: POST, and GET for what has no side effects. */
-export function pathItem(method: DescMethod): JsonObject {
+export function pathItem(method: DescMethod, scopeOption: DescExtension): JsonObject {
   const readOnly = method.idempotency === MethodOptions_IdempotencyLevel.NO_SIDE_EFFECTS;
   const canGet = readOnly && method.methodKind === "unary";
+  const scope = String(getOption(method, scopeOption));
+  const access = { security: [{ apiKey: [scope] }], "x-required-scope": scope };
   return {
-    ...(canGet ? { get: getOperation(method) } : {}),
-    post: postOperation(method, readOnly),
+    ...(canGet ? { get: { ...getOperation(method, scope), ...access } } : {}),
+    post: { ...postOperation(method, scope, readOnly), ...access },
   };
 }
 
-function postOperation(method: DescMethod, readOnly: boolean): JsonObject {
+function postOperation(method: DescMethod, scope: string, readOnly: boolean): JsonObject {
   const isUnary = method.methodKind === "unary";
   const mediaType = isUnary ? "application/json" : "application/connect+json";
   const example = REQUEST_EXAMPLES[method.input.name];
   const hasKey = method.input.fields.some((field) => field.name === "idempotency_key");
   return {
-    ...describe(method, isUnary ? "" : STREAM_NOTE),
+    ...describe(method, scope, isUnary ? "" : STREAM_NOTE),
     operationId: method.localName,
     parameters: [...(hasKey && isUnary ? [parameter("IdempotencyKey")] : []), parameter("Timeout")],
     requestBody: {
@@ -44,7 +48,7 @@ function postOperation(method: DescMethod, readOnly: boolean): JsonObject {
   };
 }
 
-function getOperation(method: DescMethod): JsonObject {
+function getOperation(method: DescMethod, scope: string): JsonObject {
   const example = REQUEST_EXAMPLES[method.input.name];
   const message = {
     name: "message",
@@ -54,7 +58,7 @@ function getOperation(method: DescMethod): JsonObject {
     content: { "application/json": { schema: schemaRef(method.input), ...withExample(example) } },
   };
   return {
-    ...describe(method, "The same as POST, with the request in the query."),
+    ...describe(method, scope, "The same as POST, with the request in the query."),
     operationId: `${method.localName}ByQuery`,
     parameters: [parameter("Encoding"), message, parameter("Timeout")],
     responses: responses(method, "application/json", false),
@@ -65,11 +69,12 @@ const STREAM_NOTE =
   "The answer is a stream. Over HTTP each message is enveloped as Connect's protocol has it " +
   "(one byte of flags, four of length), so use the SDK or a gRPC client: *Try it out* can't.";
 
-function describe(method: DescMethod, note: string): JsonObject {
+function describe(method: DescMethod, scope: string, note: string): JsonObject {
+  const access = `Needs a key with the scope \`${scope}\`.`;
   return {
     tags: [method.parent.name],
     summary: summaryOf(method),
-    description: [commentOf(method), note].filter((part) => part !== "").join("\n\n"),
+    description: [commentOf(method), access, note].filter((part) => part !== "").join("\n\n"),
     ...(method.deprecated ? { deprecated: true } : {}),
   };
 }
