@@ -5,6 +5,9 @@ import { createOpenAccount, type OpenAccountUseCase } from "./accounts/open-acco
 import { createUpdateAccount } from "./accounts/update-account.ts";
 import type { Config } from "./config.ts";
 import { createDatabaseClock, systemClock } from "./kernel/clock.ts";
+import { createApiKeyRpc } from "./keys/api-key.rpc.ts";
+import { createFindKeyOwner } from "./keys/find-key-owner.ts";
+import { createManageKeys, type ManageKeys } from "./keys/manage-keys.ts";
 import { createCommitBatch } from "./ledger/commit-batch.ts";
 import { createGroupCommit } from "./ledger/group-commit.ts";
 import { createLedgerRpc } from "./ledger/ledger.rpc.ts";
@@ -15,7 +18,7 @@ import { createFindPayment } from "./payments/find-payment.ts";
 import { encodePaymentEvent } from "./payments/payment.event.ts";
 import { createPaymentRpc } from "./payments/payment.rpc.ts";
 import { createAdminServer } from "./platform/admin-server.ts";
-import { createAuthenticate } from "./platform/authenticate.ts";
+import { createAuthenticate, identifyAdmin } from "./platform/authenticate.ts";
 import { openDatabase, type Database } from "./platform/database.ts";
 import { openDatabaseSource } from "./platform/database-source.ts";
 import { assertPortsFree } from "./platform/listen.ts";
@@ -50,6 +53,7 @@ export type Prepare = (useCases: PrepareUseCases) => Promise<DocsExamples>;
 export interface PrepareUseCases {
   readonly openAccount: OpenAccountUseCase;
   readonly createPayment: CreatePaymentUseCase;
+  readonly manageKeys: ManageKeys;
 }
 
 /** An instance that takes calls. */
@@ -68,8 +72,8 @@ export interface App {
 
 /** One: with more, batches are smaller and wait for each other's accounts, which costs more. */
 const COMMIT_LANES = 1;
-/** For probes and for making partitions. */
-const OTHER_COMMIT_CONNECTIONS = 2;
+/** For probes, for making partitions and for finding callers' keys. */
+const OTHER_COMMIT_CONNECTIONS = 3;
 
 /** Puts the service together; nothing happens until it's started. */
 export function createApp(options: AppOptions): App {
@@ -110,9 +114,16 @@ export function createApp(options: AppOptions): App {
 
     const useCases = createUseCases(config, database, metrics);
     closers.push(() => useCases.ledger.drain());
+    const keyOwners = createFindKeyOwner({ database, logger });
+    closers.push(() => keyOwners.close());
+    const authenticate = createAuthenticate({
+      identify: [identifyAdmin(options.adminKey), keyOwners.identify],
+      clock: systemClock,
+    });
     const examples = (await options.prepare?.(useCases)) ?? {};
     const server = createServer(options, {
       useCases,
+      authenticate,
       metrics,
       examples,
       isReady: () => state === "serving",
@@ -163,20 +174,22 @@ function createUseCases(config: Config, database: Database, metrics: Metrics) {
     updateAccount: createUpdateAccount({ unitOfWork, databaseClock }),
     findAccount: createFindAccount({ orm, databaseClock }),
     listEntries: createListEntries({ orm }),
+    manageKeys: createManageKeys({ orm, unitOfWork, databaseClock }),
     verifyLedger: createVerifyLedger({ unitOfWork }),
   };
 }
 
 interface ServerParts {
   readonly useCases: UseCases;
+  readonly authenticate: ReturnType<typeof createAuthenticate>;
   readonly metrics: Metrics;
   readonly examples: DocsExamples;
   readonly isReady: () => boolean;
 }
 
 /** The server in front of the use cases, with the services of this instance's roles. */
-function createServer({ config, adminKey, logger }: AppOptions, parts: ServerParts) {
-  const { useCases, metrics, examples, isReady } = parts;
+function createServer({ config, logger }: AppOptions, parts: ServerParts) {
+  const { useCases, authenticate, metrics, examples, isReady } = parts;
   const { ROLES: roles, TLS_CERT_FILE: certFile, TLS_KEY_FILE: keyFile } = config;
   const paymentRpc = createPaymentRpc({ callOf, describeError, ...useCases });
   const accountRpc = createAccountRpc({ callOf, ...useCases });
@@ -185,11 +198,12 @@ function createServer({ config, adminKey, logger }: AppOptions, parts: ServerPar
     port: config.PORT,
     tls: certFile === undefined || keyFile === undefined ? undefined : { certFile, keyFile },
     corsOrigins: config.CORS_ORIGINS,
-    authenticate: createAuthenticate(adminKey),
+    authenticate,
     ...implementContract({
       payments: roles.includes("payments") ? paymentRpc : undefined,
       accounts: roles.includes("accounts") ? accountRpc : undefined,
       ledger: createLedgerRpc({ callOf, ...useCases }),
+      keys: createApiKeyRpc({ callOf, ...useCases }),
     }),
     httpRoutes: Object.fromEntries(docsRoutes({ examples })),
     isReady,

@@ -75,7 +75,7 @@ export const SETTINGS = {
     parse: readableFile,
   },
   ROLES: {
-    description: "Services of this instance, separated by commas; LedgerService is on each.",
+    description: "Services of this instance, separated by commas; the others are on each.",
     default: "payments,accounts",
     parse: someOf("payments", "accounts"),
   },

@@ -1,5 +1,6 @@
 import { AccountEntity } from "./accounts/account.entity.ts";
 import { PaymentEventEntity } from "./events/payment-event.entity.ts";
+import { ApiKeyEntity } from "./keys/api-key.entity.ts";
 import { EntryEntity } from "./ledger/entry.entity.ts";
 import { IdempotencyKeyEntity } from "./payments/idempotency-key.entity.ts";
 import { PaymentEntity } from "./payments/payment.entity.ts";
@@ -11,4 +12,5 @@ export const entities = [
   EntryEntity,
   IdempotencyKeyEntity,
   PaymentEventEntity,
+  ApiKeyEntity,
 ];

@@ -43,7 +43,7 @@ export const HOUSE: House = {
     { name: "ledger", files: ["src/ledger/**"], mayImport: BELOW_USE_CASES },
     {
       name: "use case",
-      files: ["src/{payments,accounts,webhooks,scheduler}/**"],
+      files: ["src/{payments,accounts,keys,webhooks,scheduler}/**"],
       mayImport: BELOW_USE_CASES,
     },
     { name: "rpc", files: ["src/rpc/**"], mayImport: ["platform", "kernel"] },
@@ -74,7 +74,7 @@ export const HOUSE: House = {
     "@bufbuild/*": ["src/*/*.{rpc,message,event}.ts", "src/rpc/**"],
     "@mikro-orm/*": [
       "src/*/*.entity.ts",
-      "src/{payments,accounts,webhooks,scheduler,ledger,events,platform}/**",
+      "src/{payments,accounts,keys,webhooks,scheduler,ledger,events,platform}/**",
       "src/schema.ts",
     ],
     pg: ["src/platform/**"],

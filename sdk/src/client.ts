@@ -1,10 +1,12 @@
 import { type Client, createClient, type Interceptor, type Transport } from "@connectrpc/connect";
 import { AccountService } from "../../gen/instantpayment/v1/account_service_pb.ts";
+import { ApiKeyService } from "../../gen/instantpayment/v1/api_key_service_pb.ts";
 import { LedgerService } from "../../gen/instantpayment/v1/ledger_service_pb.ts";
 import { PaymentService } from "../../gen/instantpayment/v1/payment_service_pb.ts";
 import { type AccountMethods, createAccountMethods } from "./accounts.ts";
 import { type BatchMethods, createBatchMethods } from "./batch.ts";
 import { invalidInput } from "./error.ts";
+import { type ApiKeyMethods, createApiKeyMethods } from "./keys.ts";
 import { createLedgerMethods, type LedgerMethods } from "./ledger.ts";
 import { createPaymentMethods, type PaymentMethods } from "./payments.ts";
 import { createMakeCall, type RetryPolicy } from "./retry.ts";
@@ -25,11 +27,12 @@ export interface RawClients {
   readonly payments: Client<typeof PaymentService>;
   readonly accounts: Client<typeof AccountService>;
   readonly ledger: Client<typeof LedgerService>;
+  readonly keys: Client<typeof ApiKeyService>;
 }
 
 /** A client of the service. It needs no closing and may be shared by the whole program. */
 export interface InstantPayment
-  extends PaymentMethods, BatchMethods, AccountMethods, LedgerMethods {
+  extends PaymentMethods, BatchMethods, AccountMethods, LedgerMethods, ApiKeyMethods {
   /** The generated clients with the same address and key, for what has no method here. */
   readonly raw: RawClients;
 }
@@ -63,12 +66,14 @@ export function createInstantPaymentOn(
     payments: createClient(PaymentService, transport),
     accounts: createClient(AccountService, transport),
     ledger: createClient(LedgerService, transport),
+    keys: createClient(ApiKeyService, transport),
   };
   return {
     ...createPaymentMethods({ rpc: raw.payments, makeCall }),
     ...createBatchMethods({ rpc: raw.payments, makeCall }),
     ...createAccountMethods({ rpc: raw.accounts, makeCall }),
     ...createLedgerMethods({ rpc: raw.ledger, makeCall }),
+    ...createApiKeyMethods({ rpc: raw.keys, makeCall }),
     raw,
   };
 }

@@ -19,6 +19,14 @@ export type {
 export type { BatchMethods, BatchOptions, BatchResult } from "./batch.ts";
 export type { ErrorCode, FieldViolation } from "./error.ts";
 export { InstantPaymentError } from "./error.ts";
+export type {
+  ApiKey,
+  ApiKeyFilter,
+  ApiKeyMethods,
+  ApiKeyWithSecret,
+  NewApiKey,
+  RotateOptions,
+} from "./keys.ts";
 export type { LedgerFinding, LedgerMethods, LedgerReport } from "./ledger.ts";
 export type { Money } from "./money.ts";
 export { fromMinorUnits, toMinorUnits } from "./money.ts";
@@ -33,3 +41,4 @@ export type {
 export type { PaymentFilter, PaymentMethods } from "./payments.ts";
 export type { CallOptions, RetryPolicy } from "./retry.ts";
 export type { ErrorReason } from "../../src/kernel/errors.ts";
+export type { Scope } from "../../src/kernel/principal.ts";

@@ -28,6 +28,8 @@ export interface CallTraits {
   readonly writes: boolean;
   readonly idempotencyKey?: string;
   readonly accountId?: string;
+  /** True if the call mustn't be sent a second time: each one that gets through counts. */
+  readonly once?: boolean;
   /** Instead of the client's, for a call that takes its time. */
   readonly attemptTimeoutMs?: number;
 }
@@ -79,7 +81,8 @@ export function createMakeCall(timeoutMs: number, policy: RetryPolicy): MakeCall
         if (signal?.aborted) throw cancelled(signal, state);
         const ceilingMs = Math.min(mostMs, firstMs * 2 ** (attempts - 1));
         const waitMs = (failure.parts.retryAfterMs ?? 0) + Math.random() * ceilingMs;
-        if (!failure.retryable || attempts >= maxAttempts || waitMs >= leftMs()) {
+        const isLast = traits.once === true || attempts >= maxAttempts;
+        if (!failure.retryable || isLast || waitMs >= leftMs()) {
           throw failed(failure, state);
         }
         await sleep(waitMs, signal);

@@ -4,7 +4,7 @@ import type { DatabaseClock } from "../kernel/clock.ts";
 import { isCurrency } from "../kernel/currency.ts";
 import { invalidField, ServiceError } from "../kernel/errors.ts";
 import { uuidv7 } from "../kernel/ids.ts";
-import { isAdmin } from "../kernel/principal.ts";
+import { assertAdmin } from "../kernel/principal.ts";
 import { AccountEntity, type AccountRow } from "./account.entity.ts";
 import { checkOverdraft } from "./account-checks.ts";
 import type { OverdraftMode } from "./account.ts";
@@ -40,9 +40,7 @@ export function createOpenAccount(deps: {
     checkOverdraft(open.overdraftMode, open.overdraftLimitMinor);
     const ownerId = open.ownerId ?? principal.ownerId;
     const forAdmin = ownerId !== principal.ownerId || open.overdraftMode !== "NONE";
-    if (forAdmin && !isAdmin(principal)) {
-      throw new ServiceError("MISSING_SCOPE", { metadata: { scope: "admin" } });
-    }
+    if (forAdmin) assertAdmin(principal);
     const nowMs = deps.databaseClock.now();
     const account = {
       ...open,

@@ -2,7 +2,7 @@ import { LockMode } from "@mikro-orm/postgresql";
 import type { Call } from "../kernel/call.ts";
 import type { DatabaseClock } from "../kernel/clock.ts";
 import { invalidField, ServiceError } from "../kernel/errors.ts";
-import { isAdmin, type Principal } from "../kernel/principal.ts";
+import { assertAdmin, isAdmin, type Principal } from "../kernel/principal.ts";
 import type { UnitOfWork } from "../platform/unit-of-work.ts";
 import { checkOverdraft } from "./account-checks.ts";
 import { AccountEntity, type AccountRow } from "./account.entity.ts";
@@ -65,9 +65,7 @@ function checkScope(principal: Principal, update: UpdateAccount): void {
     update.overdraftLimitMinor !== undefined ||
     update.status === "FROZEN" ||
     update.status === "OPEN";
-  if (forAdmin && !isAdmin(principal)) {
-    throw new ServiceError("MISSING_SCOPE", { metadata: { scope: "admin" } });
-  }
+  if (forAdmin) assertAdmin(principal);
 }
 
 function apply(account: AccountRow, update: UpdateAccount): void {

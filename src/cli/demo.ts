@@ -18,12 +18,16 @@ export interface DemoUseCases {
     readonly currencyCode: string;
     readonly amountMinor: bigint;
   }): Promise<{ readonly payment: { readonly id: string } }>;
+  /** Makes a key of the owner if there is none that works, and returns it. */
+  ensureKey(ownerId: string): Promise<{ readonly id: string }>;
 }
 
 /** What there is to play with. */
 export interface Demo extends DemoAccounts {
   /** The payment that funded Alice's account. */
   readonly paymentId: string;
+  /** A key of Alice, to be rotated and revoked. Nobody knows its secret. */
+  readonly apiKeyId: string;
 }
 
 /** Ids of the accounts to play with. */
@@ -43,6 +47,7 @@ const START_BALANCE_MINOR = 100_000n;
  * 1. Choose the ids and keep them in the data directory, so that every later step can be repeated.
  * 2. Open the accounts; one that is there stays as it is.
  * 3. Pay into two of them; their keys make it once, however often the service is started.
+ * 4. Make an API key, for the reference's examples; one that is there is kept.
  */
 export async function ensureDemo(dataDirectory: string, useCases: DemoUseCases): Promise<Demo> {
   const { content } = await readOrCreate(join(dataDirectory, "demo.json"), () =>
@@ -70,5 +75,6 @@ export async function ensureDemo(dataDirectory: string, useCases: DemoUseCases):
   };
   const paymentId = await fund("alice");
   await fund("bob");
-  return { ...accounts, paymentId };
+  const { id: apiKeyId } = await useCases.ensureKey("alice");
+  return { ...accounts, paymentId, apiKeyId };
 }

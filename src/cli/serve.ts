@@ -56,6 +56,7 @@ function createDemo(config: Config) {
         demoDebtorAccountId: accounts.alice,
         demoCreditorAccountId: accounts.bob,
         demoPaymentId: accounts.paymentId,
+        demoApiKeyId: accounts.apiKeyId,
       };
     },
   };
@@ -95,8 +96,17 @@ function withoutKey({ adminKey, ...facts }: BannerFacts): object {
   return { ...facts, adminKeyFile: adminKey.source === "setting" ? undefined : adminKey.file };
 }
 
-function demoUseCasesOf({ openAccount, createPayment }: PrepareUseCases): DemoUseCases {
+function demoUseCasesOf(useCases: PrepareUseCases): DemoUseCases {
+  const { openAccount, createPayment, manageKeys } = useCases;
   return {
+    async ensureKey(ownerId) {
+      const query = { ownerId, pageSize: 0, pageToken: "" };
+      const { keys } = await manageKeys.list(demoCall(), query);
+      const kept = keys.find((key) => key.displayName === DEMO_KEY && !key.revokeTime);
+      const wanted = { ownerId, displayName: DEMO_KEY, expireTime: undefined };
+      const scopes = ["accounts:read", "payments:read", "payments:write"] as const;
+      return kept ?? (await manageKeys.create(demoCall(), { ...wanted, scopes })).key;
+    },
     openAccount: (account) =>
       openAccount(demoCall(), { ...account, overdraftLimitMinor: 0n, metadata: {} }),
     createPayment: ({ idempotencyKey, ...payment }) =>
@@ -114,6 +124,7 @@ function demoUseCasesOf({ openAccount, createPayment }: PrepareUseCases): DemoUs
   };
 }
 
+const DEMO_KEY = "Demo";
 const DEMO_TIMEOUT_MS = 30_000;
 
 function demoCall(): Call {

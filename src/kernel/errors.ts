@@ -36,6 +36,10 @@ export const ERROR_CATALOGUE = {
     cause: "There is no such payment, or neither of its accounts is the caller's.",
     fix: "Check the payment id and whose key is used.",
   },
+  API_KEY_NOT_FOUND: {
+    cause: "There is no API key of this id.",
+    fix: "Check the id with ListApiKeys.",
+  },
   SERVICE_UNKNOWN: {
     cause: "The health check names a service that this instance doesn't have.",
     fix: "Ask for one of the services that `grpc.health.v1.Health/List` returns, or for all.",
@@ -56,6 +60,10 @@ export const ERROR_CATALOGUE = {
   ACCOUNT_STATE_FORBIDS: {
     cause: "The account's status, balance or holds don't allow the change.",
     fix: "See the error's message: a closed account stays closed; closing needs a zero balance.",
+  },
+  API_KEY_ENDED: {
+    cause: "The API key was revoked or has expired, which can't be undone.",
+    fix: "Make a new key.",
   },
   PAYMENT_DECLINED: {
     cause: "A payment of an atomic batch would be declined, so nothing of the batch was written.",

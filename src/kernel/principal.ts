@@ -1,3 +1,5 @@
+import { ServiceError } from "./errors.ts";
+
 /** What a caller can be allowed to do; `admin` includes all the others. */
 export const SCOPES = [
   "accounts:read",
@@ -28,7 +30,14 @@ export function isAdmin(principal: Principal): boolean {
   return principal.scopes.has("admin");
 }
 
-/** True if the caller may do what needs the scope. */
-export function allows(principal: Principal, scope: Scope): boolean {
-  return principal.scopes.has(scope) || isAdmin(principal);
+/** Throws MISSING_SCOPE for a caller who may not see and do everything. */
+export function assertAdmin(principal: Principal): void {
+  assertScope(principal, "admin");
+}
+
+/** Throws MISSING_SCOPE for a caller who may not do what needs the scope. */
+export function assertScope(principal: Principal, scope: Scope): void {
+  if (principal.scopes.has(scope) || isAdmin(principal)) return;
+  const message = `The key lacks the scope ${scope}.`;
+  throw new ServiceError("MISSING_SCOPE", { message, metadata: { scope } });
 }

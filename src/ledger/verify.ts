@@ -1,5 +1,4 @@
-import { ServiceError } from "../kernel/errors.ts";
-import { isAdmin, type Principal } from "../kernel/principal.ts";
+import { assertAdmin, type Principal } from "../kernel/principal.ts";
 import type { UnitOfWork } from "../platform/unit-of-work.ts";
 import { LEDGER_RULES, type RuleName } from "./ledger-rules.ts";
 
@@ -39,9 +38,7 @@ const COUNTS = `select (select count(*) from account)::int8 as accounts,
  */
 export function createVerifyLedger(deps: { readonly unitOfWork: UnitOfWork }): VerifyLedger {
   return async (principal) => {
-    if (!isAdmin(principal)) {
-      throw new ServiceError("MISSING_SCOPE", { metadata: { scope: "admin" } });
-    }
+    assertAdmin(principal);
     return deps.unitOfWork.snapshot(async (query) => {
       // Each rule reads whole tables, of which PostgreSQL may have old statistics: for a hundred
       // findings it would then look up row by row, which takes the square of the ledger's size.

@@ -1,6 +1,7 @@
 import type { DescService } from "@bufbuild/protobuf";
 import type { ConnectRouter, ServiceImpl } from "@connectrpc/connect";
 import { AccountService } from "../../gen/instantpayment/v1/account_service_pb.ts";
+import { ApiKeyService } from "../../gen/instantpayment/v1/api_key_service_pb.ts";
 import { LedgerService } from "../../gen/instantpayment/v1/ledger_service_pb.ts";
 import { PaymentService } from "../../gen/instantpayment/v1/payment_service_pb.ts";
 
@@ -9,6 +10,7 @@ export interface Implementations {
   readonly payments: ServiceImpl<typeof PaymentService> | undefined;
   readonly accounts: ServiceImpl<typeof AccountService> | undefined;
   readonly ledger: ServiceImpl<typeof LedgerService>;
+  readonly keys: ServiceImpl<typeof ApiKeyService>;
 }
 
 /** The services that an instance offers, and what registers them. */
@@ -18,8 +20,9 @@ export interface Contract {
 }
 
 /** Puts each implementation beside its service of the contract. */
-export function implementContract({ payments, accounts, ledger }: Implementations): Contract {
-  const services: DescService[] = [LedgerService];
+export function implementContract(implementations: Implementations): Contract {
+  const { payments, accounts, ledger, keys } = implementations;
+  const services: DescService[] = [LedgerService, ApiKeyService];
   if (accounts !== undefined) services.unshift(AccountService);
   if (payments !== undefined) services.unshift(PaymentService);
   return {
@@ -28,6 +31,7 @@ export function implementContract({ payments, accounts, ledger }: Implementation
       if (payments !== undefined) router.service(PaymentService, payments);
       if (accounts !== undefined) router.service(AccountService, accounts);
       router.service(LedgerService, ledger);
+      router.service(ApiKeyService, keys);
     },
   };
 }

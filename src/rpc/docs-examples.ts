@@ -5,6 +5,7 @@
 export const EXAMPLE_VALUES = {
   demoDebtorAccountId: "01980000-0000-7000-8000-00000000000d",
   demoCreditorAccountId: "01980000-0000-7000-8000-00000000000c",
+  demoApiKeyId: "01980000-0000-7000-8000-00000000000b",
   demoPaymentId: "01980000-0000-7000-8000-00000000000a",
 } as const satisfies Record<string, string>;
 

@@ -1,5 +1,5 @@
 import { ServiceError } from "../kernel/errors.ts";
-import { allows, type Principal, type Scope } from "../kernel/principal.ts";
+import { assertScope, type Principal, type Scope } from "../kernel/principal.ts";
 
 /** Finds who calls by the header `Authorization`; undefined if no valid key is in it. */
 export type Authenticate = (authorization: string | undefined) => Promise<Principal | undefined>;
@@ -26,12 +26,7 @@ export function createGate(authenticate: Authenticate): Gate {
     async admit(authorization, scope) {
       const principal = await authenticate(authorization);
       if (principal === undefined) throw new ServiceError("MISSING_CREDENTIALS");
-      if (!allows(principal, scope)) {
-        throw new ServiceError("MISSING_SCOPE", {
-          message: `The key lacks the scope ${scope}.`,
-          metadata: { scope },
-        });
-      }
+      assertScope(principal, scope);
       return principal;
     },
     assertOpen() {

@@ -64,6 +64,17 @@ export const CALLS = {
       }),
     ),
   verifyLedger: (client) => client.verifyLedger(),
+  createApiKey: (client) =>
+    client.createApiKey({
+      ownerId: "o",
+      scopes: ["payments:read"],
+      displayName: "n",
+      expireTime: new Date(1_000),
+    } satisfies Required<sdk.NewApiKey>),
+  listApiKeys: (client) =>
+    firstPage(client.listApiKeys({ ownerId: "o", pageSize: 7, pageToken: "t" })),
+  rotateApiKey: (client) => client.rotateApiKey("k", { gracePeriodMs: 1_500 }),
+  revokeApiKey: (client) => client.revokeApiKey("k"),
 } satisfies Record<string, (client: InstantPayment) => Promise<unknown>>;
 
 async function firstPage<P>(list: { pages(): AsyncIterable<P> }): Promise<P> {

@@ -15,8 +15,10 @@ import type {
   LedgerService,
   VerifyLedgerResponse,
 } from "../../gen/instantpayment/v1/ledger_service_pb.ts";
+import type { ApiKeyService } from "../../gen/instantpayment/v1/api_key_service_pb.ts";
 import type { PaymentService } from "../../gen/instantpayment/v1/payment_service_pb.ts";
 import type * as sdk from "../../sdk/src/node.ts";
+import { KEY_ANSWERS, KEY_REQUESTS } from "./sdk-key-contract.ts";
 import { type FieldOf, PAYMENT_ANSWERS, PAYMENT_REQUESTS } from "./sdk-payment-contract.ts";
 
 type RpcOf<Service extends { readonly method: object }> = keyof Service["method"];
@@ -40,6 +42,12 @@ export const METHODS = {
   LedgerService: {
     verifyLedger: "verifyLedger",
   } satisfies Record<RpcOf<typeof LedgerService>, keyof sdk.InstantPayment>,
+  ApiKeyService: {
+    createApiKey: "createApiKey",
+    listApiKeys: "listApiKeys",
+    rotateApiKey: "rotateApiKey",
+    revokeApiKey: "revokeApiKey",
+  } satisfies Record<RpcOf<typeof ApiKeyService>, keyof sdk.InstantPayment>,
 };
 
 /**
@@ -48,6 +56,7 @@ export const METHODS = {
  */
 export const REQUESTS = {
   ...PAYMENT_REQUESTS,
+  ...KEY_REQUESTS,
   CreateAccountRequest: {
     accountId: "accountId",
     ownerId: "ownerId",
@@ -90,6 +99,7 @@ export const REQUESTS = {
 /** Where the SDK shows each field of an answer; "itself": it's what the method returns. */
 export const ANSWERS = {
   ...PAYMENT_ANSWERS,
+  ...KEY_ANSWERS,
   Account: {
     id: "id",
     ownerId: "ownerId",

@@ -1,7 +1,11 @@
 import { expect, test } from "vitest";
-import { createAuthenticate } from "../../src/platform/authenticate.ts";
+import { systemClock } from "../../src/kernel/clock.ts";
+import { createAuthenticate, identifyAdmin } from "../../src/platform/authenticate.ts";
 
-const authenticate = createAuthenticate("sesame-sesame-sesame");
+const authenticate = createAuthenticate({
+  identify: [identifyAdmin("sesame-sesame-sesame")],
+  clock: systemClock,
+});
 
 test("the administrator's key is let in, whatever the case of the scheme", async () => {
   const administrator = { ownerId: "admin", scopes: new Set(["admin"]) };

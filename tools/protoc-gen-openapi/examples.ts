@@ -1,7 +1,7 @@
 import type { JsonObject } from "@bufbuild/protobuf";
 import { EXAMPLE_KEY_PREFIX, EXAMPLE_VALUES } from "../../src/rpc/docs-examples.ts";
 
-const { demoDebtorAccountId, demoCreditorAccountId, demoPaymentId } = EXAMPLE_VALUES;
+const { demoDebtorAccountId, demoCreditorAccountId, demoPaymentId, demoApiKeyId } = EXAMPLE_VALUES;
 const amount = { currencyCode: "EUR", amountMinor: "1250" };
 
 const createPayment = {
@@ -36,6 +36,14 @@ export const REQUEST_EXAMPLES: Readonly<Record<string, JsonObject>> = {
   GetBalanceRequest: { accountId: demoDebtorAccountId },
   ListEntriesRequest: { accountId: demoDebtorAccountId, pageSize: 10 },
   VerifyLedgerRequest: {},
+  CreateApiKeyRequest: {
+    ownerId: "alice",
+    scopes: ["accounts:read", "payments:read", "payments:write"],
+    displayName: "Shop",
+  },
+  ListApiKeysRequest: { ownerId: "alice", pageSize: 10 },
+  RotateApiKeyRequest: { apiKeyId: demoApiKeyId, gracePeriod: "3600s" },
+  RevokeApiKeyRequest: { apiKeyId: demoApiKeyId },
 };
 
 const time = "2026-03-01T09:30:00.125Z";
@@ -90,6 +98,17 @@ const entry = {
   createTime: time,
 };
 
+const apiKey = {
+  id: demoApiKeyId,
+  ownerId: "alice",
+  scopes: ["accounts:read", "payments:read", "payments:write"],
+  displayName: "Shop",
+  createTime: "2026-03-01T09:00:00Z",
+  rotateTime: "2026-03-01T09:00:00Z",
+};
+
+const secret = `ipk_${demoApiKeyId.replaceAll("-", "")}_<43 characters>`;
+
 /** An answer, without its zero values. */
 interface ResponseExample {
   readonly summary: string;
@@ -121,6 +140,13 @@ export const RESPONSE_EXAMPLES: Readonly<Record<string, Record<string, ResponseE
     openingBalanceMinor: "100000",
     closingBalanceMinor: "98750",
   }),
+  CreateApiKeyResponse: one({ apiKey, secret }),
+  ListApiKeysResponse: one({ apiKeys: [{ ...apiKey, lastUseTime: time }] }),
+  RotateApiKeyResponse: one({
+    apiKey: { ...apiKey, rotateTime: time, previousSecretExpireTime: "2026-03-01T10:30:00.125Z" },
+    secret,
+  }),
+  RevokeApiKeyResponse: one({ apiKey: { ...apiKey, revokeTime: time } }),
   VerifyLedgerResponse: one({
     ok: true,
     accountCount: "3",

@@ -116,6 +116,25 @@ const statements = [
   `create index payment_event_unpublished_index on payment_event (shard, id)
     where publish_time is null`,
 
+  `create table api_key (
+    id uuid primary key,
+    owner_id text not null,
+    scopes text[] not null,
+    display_name text not null,
+    secret_digest bytea not null,
+    previous_digest bytea,
+    previous_expire_time timestamptz(3),
+    create_time timestamptz(3) not null,
+    rotate_time timestamptz(3) not null,
+    expire_time timestamptz(3),
+    revoke_time timestamptz(3),
+    last_use_time timestamptz(3),
+    constraint api_key_digest_check check (length(secret_digest) = 32),
+    constraint api_key_previous_check check
+      ((previous_digest is null) = (previous_expire_time is null))
+  )`,
+  `create index api_key_owner_index on api_key (owner_id, id)`,
+
   // Fails the statement it stands in, and with it the transaction, when fewer rows were changed
   // than were sent: somebody else's version was there first.
   `create function expect_rows(changed bigint, expected bigint) returns bigint
