@@ -4,7 +4,7 @@ import type { DatabaseClock } from "../kernel/clock.ts";
 import type { ServiceError } from "../kernel/errors.ts";
 import { uuidv7 } from "../kernel/ids.ts";
 import { keyName, type CommandUnit, type PaymentCommand } from "../payments/payment-command.ts";
-import type { PaymentRow } from "../payments/payment.entity.ts";
+import type { SeenPayment } from "../payments/payment.ts";
 import { createRowLayouts, encodeUuids } from "../platform/binary-rows.ts";
 import { isLayoutError } from "../platform/postgres-errors.ts";
 import type { Statement, UnitOfWork } from "../platform/unit-of-work.ts";
@@ -15,7 +15,7 @@ import { createReplays } from "./replays.ts";
 
 /** What became of one command of a batch. */
 export type CommitOutcome =
-  | { readonly kind: "stored"; readonly payment: PaymentRow; readonly replayed: boolean }
+  | ({ readonly kind: "stored"; readonly replayed: boolean } & SeenPayment)
   /** The call is refused; nothing was written and the key is free. */
   | { readonly kind: "refused"; readonly error: ServiceError }
   /** Somebody else had the key and gave it back, or took it: the unit has to be run again. */

@@ -1,5 +1,6 @@
 import { ServiceError } from "../kernel/errors.ts";
 import type { CommandUnit, PaymentCommand } from "../payments/payment-command.ts";
+import { seenBy } from "../payments/payment.ts";
 import type { CommitOutcome } from "./commit-batch.ts";
 import { adopt, branch, decidePayment, type Posting } from "./posting.ts";
 
@@ -30,7 +31,9 @@ export function decideUnits(
 
 function decide(posting: Posting, command: PaymentCommand, now: Date): CommitOutcome {
   try {
-    return { kind: "stored", payment: decidePayment(posting, command, now), replayed: false };
+    const payment = decidePayment(posting, command, now);
+    const seen = seenBy(command, payment, (id) => posting.accounts.get(id)?.ownerId);
+    return { kind: "stored", ...seen, replayed: false };
   } catch (error) {
     if (!(error instanceof ServiceError)) throw error;
     return { kind: "refused", error };

@@ -1,13 +1,12 @@
 import type { Clock } from "../kernel/clock.ts";
 import { ServiceError } from "../kernel/errors.ts";
-import type { PaymentRow } from "../payments/payment.entity.ts";
+import type { SeenPayment } from "../payments/payment.ts";
 import type { CommandUnit, PaymentCommand } from "../payments/payment-command.ts";
 import type { CommitBatch, CommitOutcome } from "./commit-batch.ts";
 import { runBatch } from "./run-batch.ts";
 
-/** The payment that a command made, or had made before. */
-export interface Committed {
-  readonly payment: PaymentRow;
+/** The payment that a command made, or had made before, as the caller may see it. */
+export interface Committed extends SeenPayment {
   readonly replayed: boolean;
 }
 

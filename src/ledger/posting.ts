@@ -62,7 +62,7 @@ export function decidePayment(posting: Posting, command: PaymentCommand, now: Da
   if (request.expireTime && request.expireTime <= now) throw new ServiceError("EXPIRE_TIME_PASSED");
   const debtor = posting.accounts.get(request.debtorAccountId);
   if (!debtor || (debtor.ownerId !== command.ownerId && !command.isAdmin)) {
-    throw new ServiceError("ACCOUNT_NOT_FOUND", { metadata: { field: "debtor_account_id" } });
+    throw debtorNotFound();
   }
   const creditor = posting.accounts.get(request.creditorAccountId);
   const declined = findDecline(debtor, creditor, request.currencyCode, request.amountMinor);
@@ -78,6 +78,11 @@ export function decidePayment(posting: Posting, command: PaymentCommand, now: Da
     creditorBalanceAfterMinor: creditorAfter.postedMinor,
   };
   return noteChange(posting, payment, time, debtorAfter.entrySequence, creditorAfter.entrySequence);
+}
+
+/** The refusal to pay from an account that isn't there or isn't the caller's. */
+export function debtorNotFound(): ServiceError {
+  return new ServiceError("ACCOUNT_NOT_FOUND", { metadata: { field: "debtor_account_id" } });
 }
 
 /** Adds one entry to an account and moves its balance with it. */

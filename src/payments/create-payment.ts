@@ -8,6 +8,7 @@ import { uuidv7 } from "../kernel/ids.ts";
 import { isAdmin } from "../kernel/principal.ts";
 import type { Committed, GroupCommit } from "../ledger/group-commit.ts";
 import { decidePayment, startPosting } from "../ledger/posting.ts";
+import { seenBy } from "./payment.ts";
 import { digestRequest, type PaymentCommand, type PaymentRequest } from "./payment-command.ts";
 
 /** What moving money needs. */
@@ -78,5 +79,7 @@ async function dryRun(deps: CreatePaymentDeps, command: PaymentCommand): Promise
     .find(AccountEntity, { id: { $in: [debtorAccountId, creditorAccountId] } });
   const now = new Date(deps.databaseClock.now());
   const payment = decidePayment(startPosting(accounts), command, now);
-  return { payment: { ...payment, id: "" }, replayed: false };
+  const ownerById = new Map(accounts.map((account) => [account.id, account.ownerId]));
+  const seen = seenBy(command, { ...payment, id: "" }, (id) => ownerById.get(id));
+  return { ...seen, replayed: false };
 }

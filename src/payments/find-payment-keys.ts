@@ -1,5 +1,5 @@
 import { raw, type EntityManager } from "@mikro-orm/postgresql";
-import type { PaymentStatus } from "./payment.ts";
+import { SHOWN_TO_CREDITOR, type PaymentStatus } from "./payment.ts";
 
 /** The primary key of a payment. */
 export interface PaymentKey {
@@ -21,12 +21,15 @@ export interface PaymentFilter {
   readonly limit: number;
 }
 
+/** `SHOWN_TO_CREDITOR` for SQL. */
+export const SHOWN_STATUSES = SHOWN_TO_CREDITOR.map((status) => `'${status}'`).join(", ");
+
 const NEWEST_FIRST = "order by create_time desc, id desc limit";
 
 /**
  * The keys of the latest payments that match. An account's come from one index for each side, and
  * the bounds on `create_time` leave the partitions out that can't hold any. What a creditor may
- * not see yet (rejected payments) counts only for everybody's administrator.
+ * not see (rejected payments) counts only for everybody's administrator.
  */
 export async function findPaymentKeys(
   em: EntityManager,
@@ -58,7 +61,7 @@ function ofAccounts(filter: PaymentFilter): Sql {
     params: [...bounds.params, filter.limit],
   });
   const debtor = side("debtor_account_id", "true");
-  const visible = filter.ownerId === undefined ? "true" : "status <> 'REJECTED'";
+  const visible = filter.ownerId === undefined ? "true" : `status in (${SHOWN_STATUSES})`;
   const creditor = side("creditor_account_id", visible);
   const accounts = [
     ["account.id = ?", filter.accountId],

@@ -1,4 +1,4 @@
-import type { EntityManager, MikroORM } from "@mikro-orm/postgresql";
+import { raw, type EntityManager, type MikroORM } from "@mikro-orm/postgresql";
 import { AccountEntity } from "../accounts/account.entity.ts";
 import type { Call } from "../kernel/call.ts";
 import { ServiceError } from "../kernel/errors.ts";
@@ -6,16 +6,9 @@ import { uuidv7TimeMs } from "../kernel/ids.ts";
 import { decodePageToken, encodePageToken, pageLimit } from "../kernel/page.ts";
 import { isAdmin, type Principal } from "../kernel/principal.ts";
 import { amongRows } from "../platform/among-rows.ts";
-import { findPaymentKeys, type PaymentFilter } from "./find-payment-keys.ts";
+import { findPaymentKeys, SHOWN_STATUSES, type PaymentFilter } from "./find-payment-keys.ts";
 import { PaymentEntity, type PaymentRow } from "./payment.entity.ts";
-import type { PaymentStatus } from "./payment.ts";
-
-/** A payment and the sides that the caller may see it from. */
-export interface SeenPayment {
-  readonly payment: PaymentRow;
-  readonly asDebtor: boolean;
-  readonly asCreditor: boolean;
-}
+import { seenBy, type PaymentStatus, type SeenPayment } from "./payment.ts";
 
 /** Which payments to list, the latest first. */
 export interface ListPayments {
@@ -46,14 +39,13 @@ export function createFindPayment(deps: { readonly orm: MikroORM }): FindPayment
   return {
     async get({ principal }, paymentId) {
       const timeMs = uuidv7TimeMs(paymentId);
+      if (timeMs === undefined) throw new ServiceError("PAYMENT_NOT_FOUND");
       const em = deps.orm.em.fork();
-      const payment =
-        timeMs === undefined
-          ? null
-          : await em.findOne(PaymentEntity, { id: paymentId, createTime: new Date(timeMs) });
-      const [seen] = payment ? await asSeenBy(em, principal, [payment]) : [];
-      if (!seen) throw new ServiceError("PAYMENT_NOT_FOUND");
-      return seen;
+      const key = { id: paymentId, createTime: new Date(timeMs) };
+      const payment = await em.findOne(PaymentEntity, { ...key, ...visibleTo(principal) });
+      if (!payment) throw new ServiceError("PAYMENT_NOT_FOUND");
+      const [seen] = await asSeenBy(em, principal, [payment]);
+      return seen!;
     },
 
     async list({ principal }, query) {
@@ -93,27 +85,35 @@ export function createFindPayment(deps: { readonly orm: MikroORM }): FindPayment
   };
 }
 
-/** Adds the sides that the caller owns and drops what it may not see. An admin sees both sides. */
+/**
+ * The condition that a payment is the caller's to see. Part of the query, so that what isn't takes
+ * the same way as what isn't there.
+ */
+function visibleTo(principal: Principal): Record<symbol, []> {
+  if (isAdmin(principal)) return {};
+  const condition = raw(
+    (payment) => `exists (select from account where account.owner_id = ? and account.id in (
+      ${payment}.debtor_account_id,
+      case when ${payment}.status in (${SHOWN_STATUSES}) then ${payment}.creditor_account_id end))`,
+    [principal.ownerId],
+  );
+  return { [condition]: [] };
+}
+
+/** Adds the sides that the caller owns. */
 async function asSeenBy(
   em: EntityManager,
   principal: Principal,
   payments: PaymentRow[],
 ): Promise<SeenPayment[]> {
-  if (isAdmin(principal)) {
-    return payments.map((payment) => ({ payment, asDebtor: true, asCreditor: true }));
-  }
+  const { ownerId } = principal;
+  const viewer = { ownerId, isAdmin: isAdmin(principal) };
   const ids = payments.flatMap((payment) => [payment.debtorAccountId, payment.creditorAccountId]);
-  const own = await em.find(
-    AccountEntity,
-    { id: { $in: [...new Set(ids)] }, ownerId: principal.ownerId },
-    { fields: ["id"] },
-  );
+  const own = viewer.isAdmin
+    ? []
+    : await em.find(AccountEntity, { id: { $in: [...new Set(ids)] }, ownerId }, { fields: ["id"] });
   const ownIds = new Set(own.map((account) => account.id));
-  return payments
-    .map((payment) => ({
-      payment,
-      asDebtor: ownIds.has(payment.debtorAccountId),
-      asCreditor: ownIds.has(payment.creditorAccountId) && payment.status !== "REJECTED",
-    }))
-    .filter((seen) => seen.asDebtor || seen.asCreditor);
+  return payments.map((payment) =>
+    seenBy(viewer, payment, (id) => (ownIds.has(id) ? ownerId : undefined)),
+  );
 }

@@ -7,8 +7,7 @@ import {
   PaymentStatus,
   type Payment,
 } from "../../gen/instantpayment/v1/payment_pb.ts";
-import type { SeenPayment } from "./find-payment.ts";
-import { REASON_CODES } from "./payment.ts";
+import { REASON_CODES, type SeenPayment } from "./payment.ts";
 
 /** The payment as the caller may see it from its sides. */
 export function toPaymentMessage({ payment, asDebtor, asCreditor }: SeenPayment): Payment {

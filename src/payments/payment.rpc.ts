@@ -7,7 +7,7 @@ import type {
 import { PaymentStatus as WireStatus } from "../../gen/instantpayment/v1/payment_pb.ts";
 import type { Call } from "../kernel/call.ts";
 import type { ServiceError } from "../kernel/errors.ts";
-import { isAdmin } from "../kernel/principal.ts";
+import type { Committed } from "../ledger/group-commit.ts";
 import type { BatchCreatePaymentsUseCase } from "./batch-create-payments.ts";
 import type { CreatePayment, CreatePaymentUseCase } from "./create-payment.ts";
 import type { FindPayment } from "./find-payment.ts";
@@ -34,24 +34,19 @@ export function createPaymentRpc(deps: PaymentRpcDeps): ServiceImpl<typeof Payme
   return {
     async createPayment(request, context) {
       const call = deps.callOf(context);
-      const { payment, replayed } = await deps.createPayment(call, toCreatePayment(request));
-      const asCreditor = isAdmin(call.principal);
-      return { payment: toPaymentMessage({ payment, asDebtor: true, asCreditor }), replayed };
+      const committed = await deps.createPayment(call, toCreatePayment(request));
+      return toCommittedMessage(committed);
     },
 
     async batchCreatePayments(request, context) {
       const call = deps.callOf(context);
       const batch = request.requests.map(toCreatePayment);
       const results = await deps.batchCreatePayments(call, batch, request.atomic);
-      const asCreditor = isAdmin(call.principal);
       return {
         results: results.map((result) =>
           "error" in result
             ? { error: deps.describeError(result.error) }
-            : {
-                payment: toPaymentMessage({ payment: result.payment, asDebtor: true, asCreditor }),
-                replayed: result.replayed,
-              },
+            : toCommittedMessage(result),
         ),
       };
     },
@@ -77,6 +72,10 @@ export function createPaymentRpc(deps: PaymentRpcDeps): ServiceImpl<typeof Payme
       };
     },
   };
+}
+
+function toCommittedMessage(committed: Committed) {
+  return { payment: toPaymentMessage(committed), replayed: committed.replayed };
 }
 
 const STATUS_BY_WIRE: Record<number, PaymentStatus> = {

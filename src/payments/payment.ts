@@ -1,4 +1,5 @@
 import { canPay, staysInRange, type AccountState } from "../accounts/account.ts";
+import type { PaymentRow } from "./payment.entity.ts";
 
 /** Where a payment stands (ISO 20022: ACSC, RJCT). */
 export type PaymentStatus = "SETTLED" | "REJECTED";
@@ -65,4 +66,36 @@ export function findDecline(
 
 function decline(reason: PaymentReason, detail: string): Decline {
   return { reason, detail };
+}
+
+/** What a creditor may see; what was never booked is between the debtor and the service. */
+export const SHOWN_TO_CREDITOR: readonly PaymentStatus[] = ["SETTLED"];
+
+/** Who looks at a payment. */
+export interface Viewer {
+  readonly ownerId: string;
+  /** True for who may see both sides of every payment. */
+  readonly isAdmin: boolean;
+}
+
+/** A payment and the sides that its viewer may see it from; none: it isn't there for the viewer. */
+export interface SeenPayment {
+  readonly payment: PaymentRow;
+  readonly asDebtor: boolean;
+  readonly asCreditor: boolean;
+}
+
+/** The payment as the viewer may see it. `ownerOf` knows the owners of its accounts, by id. */
+export function seenBy(
+  viewer: Viewer,
+  payment: PaymentRow,
+  ownerOf: (accountId: string) => string | undefined,
+): SeenPayment {
+  if (viewer.isAdmin) return { payment, asDebtor: true, asCreditor: true };
+  const owns = (accountId: string) => ownerOf(accountId) === viewer.ownerId;
+  return {
+    payment,
+    asDebtor: owns(payment.debtorAccountId),
+    asCreditor: owns(payment.creditorAccountId) && SHOWN_TO_CREDITOR.includes(payment.status),
+  };
 }

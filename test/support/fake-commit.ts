@@ -14,7 +14,13 @@ export interface Begun {
 
 /** What a commit says of a command whose payment is stored under the command's id. */
 export function stored(command: PaymentCommand): CommitOutcome {
-  return { kind: "stored", payment: { id: command.paymentId } as PaymentRow, replayed: false };
+  return {
+    kind: "stored",
+    payment: { id: command.paymentId } as PaymentRow,
+    asDebtor: true,
+    asCreditor: true,
+    replayed: false,
+  };
 }
 
 /** What a commit says of units whose payments are all stored. */

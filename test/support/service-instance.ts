@@ -115,5 +115,6 @@ function toCommitted(json: unknown): Committed {
     debtorBalanceAfterMinor: balance(payment.debtorBalanceAfterMinor),
     creditorBalanceAfterMinor: balance(payment.creditorBalanceAfterMinor),
   };
-  return { payment: row as unknown as PaymentRow, replayed };
+  // The administrator's, who sees both sides.
+  return { payment: row as unknown as PaymentRow, asDebtor: true, asCreditor: true, replayed };
 }

@@ -39,7 +39,12 @@ function textOf(outcome: CommitOutcome | undefined): string {
 function replayOf(command: PaymentCommand, status: PaymentRow["status"]): Outcomes {
   const reason = status === "REJECTED" ? ("INSUFFICIENT_FUNDS" as const) : null;
   const payment = { id: "earlier", status, reason, reasonDetail: reason } as PaymentRow;
-  return new Map([[command.paymentId, { kind: "stored", payment, replayed: true }]]);
+  return new Map([
+    [
+      command.paymentId,
+      { kind: "stored", payment, asDebtor: true, asCreditor: false, replayed: true },
+    ],
+  ]);
 }
 
 describe("An atomic batch", () => {
