@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import {
   type SettingParser,
   apiKey,
+  flag,
   host,
   oneOf,
   origins,
@@ -32,7 +33,7 @@ export const SETTINGS = {
     parse: wholeNumber(0, 65_535),
   },
   HOST: {
-    description: "Address to listen on. One that others can reach needs TLS.",
+    description: "Address to listen on. One that others can reach needs TLS or TRUST_PROXY.",
     default: "127.0.0.1",
     parse: host,
   },
@@ -57,9 +58,22 @@ export const SETTINGS = {
     parse: oneOf("trace", "debug", "info", "warn", "error", "fatal", "silent"),
   },
   ADMIN_API_KEY: {
-    description: "Key of the administrator. Needed with DATABASE_URL, otherwise generated.",
+    description:
+      "Key of the administrator. Needed with DATABASE_URL unless AUTH is none, otherwise generated.",
     parse: apiKey,
     secret: true,
+  },
+  AUTH: {
+    description:
+      "keys: every call needs a key; none: every caller is the administrator, for trying out on " +
+      "the loopback.",
+    default: "keys",
+    parse: oneOf("keys", "none"),
+  },
+  TRUST_PROXY: {
+    description: "true: a proxy before the service ends TLS, so HOST may be public without it.",
+    default: "false",
+    parse: flag,
   },
   CORS_ORIGINS: {
     description: "Origins whose web pages may call the API, separated by commas. Unset: none.",
@@ -121,14 +135,18 @@ export type Config = { readonly [Name in SettingName]: Parsed<(typeof SETTINGS)[
 /** The environment of this process. */
 export type Environment = Readonly<Record<string, string | undefined>>;
 
+/** What the settings are read for. */
+export interface ConfigPurpose {
+  /** Checks what only a server needs, such as a key for the administrator. */
+  readonly serving: boolean;
+  /** The flag `--insecure-allow-no-auth` was given: AUTH=none may be reached by others. */
+  readonly insecureAllowNoAuth?: boolean;
+}
+
 /**
- * Reads and checks every setting. `serving` adds what only a server needs, such as a key for the
- * administrator. Throws a StartupError with one line for each wrong setting, all at once.
+ * Reads and checks every setting. Throws a StartupError with one line for each wrong setting, all at once.
  */
-export function readConfig(
-  options: { serving: boolean },
-  environment: Environment = process.env,
-): Config {
+export function readConfig(purpose: ConfigPurpose, environment: Environment = process.env): Config {
   const errors: string[] = [];
   const values = Object.entries(SETTINGS).map(([name, setting]) => {
     try {
@@ -140,7 +158,7 @@ export function readConfig(
   });
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- just made from the table
   const config = Object.freeze(Object.fromEntries(values)) as Config;
-  if (errors.length === 0) errors.push(...conflictsIn(config, options.serving));
+  if (errors.length === 0) errors.push(...conflictsIn(config, purpose));
   if (errors.length > 0) throw new StartupError("settings", errors.join("\n"));
   return config;
 }
@@ -171,20 +189,37 @@ function readSecretFile(name: string, file: string): string {
 }
 
 /** What is wrong only in combination. */
-function conflictsIn(config: Config, serving: boolean): string[] {
+function conflictsIn(config: Config, purpose: ConfigPurpose): string[] {
   const errors: string[] = [];
   if ((config.TLS_CERT_FILE === undefined) !== (config.TLS_KEY_FILE === undefined)) {
     errors.push("TLS_CERT_FILE and TLS_KEY_FILE must be set together");
   }
-  if (!serving) return errors;
+  if (!purpose.serving) return errors;
   if (config.PORT === config.ADMIN_PORT && config.PORT !== 0) {
     errors.push(`ADMIN_PORT must differ from PORT, both are ${config.PORT}`);
   }
-  if (!isLoopback(config.HOST) && config.TLS_CERT_FILE === undefined) {
-    errors.push(`HOST ${config.HOST} can be reached by others: set TLS_CERT_FILE, TLS_KEY_FILE`);
-  }
-  if (config.DATABASE_URL !== undefined && config.ADMIN_API_KEY === undefined) {
+  if (!isLoopback(config.HOST)) errors.push(...conflictsInPublic(config, purpose));
+  const hasAdmin = config.ADMIN_API_KEY !== undefined || config.AUTH === "none";
+  if (config.DATABASE_URL !== undefined && !hasAdmin) {
     errors.push("ADMIN_API_KEY must be set with DATABASE_URL");
+  }
+  return errors;
+}
+
+/** What others who can reach the service mustn't find. */
+function conflictsInPublic(config: Config, { insecureAllowNoAuth }: ConfigPurpose): string[] {
+  const errors: string[] = [];
+  const host = `HOST ${config.HOST} can be reached by others`;
+  if (config.TLS_CERT_FILE === undefined && !config.TRUST_PROXY) {
+    errors.push(
+      `${host}: set TLS_CERT_FILE and TLS_KEY_FILE, or TRUST_PROXY=true behind a proxy with TLS`,
+    );
+  }
+  if (config.AUTH === "none" && !insecureAllowNoAuth) {
+    errors.push(
+      `${host}, and AUTH=none lets them move all money: leave AUTH out, or start with ` +
+        "--insecure-allow-no-auth",
+    );
   }
   return errors;
 }

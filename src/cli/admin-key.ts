@@ -4,6 +4,8 @@ import { readOrCreate } from "../platform/data-directory.ts";
 
 /** The administrator's key and how people get to know it. */
 export type AdminKey =
+  /** There is none: AUTH is none. */
+  | { readonly source: "none"; readonly key: string }
   /** They chose it themselves. */
   | { readonly source: "setting"; readonly key: string }
   /** Generated and kept in `file`: `created` just now, so that it is shown, or `kept` there. */

@@ -63,6 +63,7 @@ export function banner(facts: BannerFacts): string {
 }
 
 function describeKey(adminKey: AdminKey): string {
+  if (adminKey.source === "none") return "none is needed: AUTH=none lets everybody in";
   if (adminKey.source === "setting") return "as set in ADMIN_API_KEY";
   const kept = `kept in ${adminKey.file}`;
   return adminKey.source === "kept" ? kept : `${adminKey.key}\n              shown once, ${kept}`;
@@ -118,6 +119,7 @@ function sdkProgram({ apiUrl, adminKey }: BannerFacts, { accounts }: Demo): stri
 
 /** Within double quotes. A kept key is read by the shell, so that it is shown only once. */
 function shellKey(adminKey: AdminKey): string {
+  if (adminKey.source === "none") return "none";
   if (adminKey.source === "setting") return "$ADMIN_API_KEY";
   if (adminKey.source === "created") return adminKey.key;
   return `$(cat '${adminKey.file.replaceAll("'", `'\\''`)}')`;

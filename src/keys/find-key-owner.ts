@@ -10,7 +10,7 @@ export interface FindKeyOwner {
   /** Undefined for what is no key or one that doesn't work (any more). Throws if PostgreSQL does. */
   readonly identify: Identify;
   /** Resolves once what was noted of the keys' use is written. */
-  close(): Promise<void>;
+  readonly close: () => Promise<void>;
 }
 
 interface FoundKey {

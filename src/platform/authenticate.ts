@@ -88,6 +88,11 @@ async function identify(
   return undefined;
 }
 
+/** Takes everybody for the administrator. */
+export async function letAnybodyIn(): Promise<Principal> {
+  return administrator();
+}
+
 /** Knows the administrator's key, which is compared in a time that tells nothing of it. */
 export function identifyAdmin(adminKey: string): Identify {
   const expected = digestOf(adminKey);

@@ -25,6 +25,12 @@ export function oneOf<const T extends string>(...words: T[]): SettingParser<T> {
   };
 }
 
+/** true or false. */
+export function flag(text: string): boolean {
+  if (text === "true" || text === "false") return text === "true";
+  throw new Error("must be true or false");
+}
+
 /** Some of the words, separated by commas; each once, in the order of the words. */
 export function someOf<const T extends string>(...words: T[]): SettingParser<readonly T[]> {
   const parseWord = oneOf(...words);

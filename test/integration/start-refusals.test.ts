@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { once } from "node:events";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { type Ended, run } from "../support/service-process.ts";
+import { createMigratedDatabase } from "../support/ledger.ts";
 import { createTestDatabase } from "../support/postgres.ts";
 
 const KEY = "k".repeat(32);
@@ -55,6 +56,28 @@ test("an address that others can reach is refused without TLS", async () => {
   const { code, stderr } = await npmStart({ HOST: "0.0.0.0" });
   expect(code).toBe(78);
   expect(stderr).toMatch(/^instant-payment: HOST 0\.0\.0\.0 can be reached by others: .*\n$/);
+});
+
+test("AUTH=none where others can reach it is refused, naming the flag, which then lets it start", async () => {
+  const settings = { HOST: "0.0.0.0", AUTH: "none", TRUST_PROXY: "true" };
+  const { code, stderr } = await npmStart(settings);
+  expect(code).toBe(78);
+  expect(stderr).toMatch(/^instant-payment: HOST 0\.0\.0\.0 .*--insecure-allow-no-auth\n$/);
+  const { url, drop } = await createMigratedDatabase();
+  // On the loopback, where the flag is of no use but is taken.
+  const service = run(["npm", "start", "--", "--json", "--insecure-allow-no-auth"], {
+    AUTH: "none",
+    DATABASE_URL: url,
+    PORT: "0",
+    ADMIN_PORT: "0",
+  });
+  const { apiUrl } = JSON.parse((await service.printed("}\n")).split("\n").at(-2) ?? "");
+  const list = `${apiUrl}/instantpayment.v1.AccountService/ListAccounts`;
+  const headers = { "content-type": "application/json" };
+  expect((await fetch(list, { method: "POST", headers, body: "{}" })).status).toBe(200);
+  service.signal("SIGTERM");
+  expect((await service.ended).stderr).toContain("every caller is the administrator");
+  await drop();
 });
 
 test("a database that can't be reached or refuses us is told in one line without the password", async () => {

@@ -79,9 +79,11 @@ test("a secret is read from the file that NAME_FILE names, without its line end"
   ]);
 });
 
+const NEEDS_TLS = "set TLS_CERT_FILE and TLS_KEY_FILE, or TRUST_PROXY=true behind a proxy with TLS";
+
 test("a server of others' reach needs TLS, one on their database an admin key", () => {
   expect(complaints({ HOST: "0.0.0.0", DATABASE_URL: "postgresql://u:p@h/d" })).toEqual([
-    "HOST 0.0.0.0 can be reached by others: set TLS_CERT_FILE, TLS_KEY_FILE",
+    `HOST 0.0.0.0 can be reached by others: ${NEEDS_TLS}`,
     "ADMIN_API_KEY must be set with DATABASE_URL",
   ]);
   expect(complaints({ DATABASE_URL: "postgresql://u:p@h/d" }, false)).toEqual([]);
@@ -89,4 +91,18 @@ test("a server of others' reach needs TLS, one on their database an admin key", 
   expect(complaints({ ADMIN_PORT: "8080" })).toEqual([
     "ADMIN_PORT must differ from PORT, both are 8080",
   ]);
+});
+
+test("AUTH=none is for the loopback, unless the flag says that it isn't", () => {
+  const open = { AUTH: "none", HOST: "::", TRUST_PROXY: "true" };
+  expect(complaints({ AUTH: "none" })).toEqual([]);
+  expect(complaints({ AUTH: "none", DATABASE_URL: "postgresql://u:p@h/d" })).toEqual([]);
+  expect(complaints(open)).toEqual([
+    "HOST :: can be reached by others, and AUTH=none lets them move all money: leave AUTH out, " +
+      "or start with --insecure-allow-no-auth",
+  ]);
+  const config = readConfig({ serving: true, insecureAllowNoAuth: true }, open);
+  expect(config).toMatchObject({ AUTH: "none", TRUST_PROXY: true });
+  expect(complaints({ ...open, TRUST_PROXY: "false" })).toHaveLength(2);
+  expect(complaints({ HOST: "0.0.0.0", TRUST_PROXY: "true" })).toEqual([]);
 });
