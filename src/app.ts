@@ -6,7 +6,7 @@ import { createUpdateAccount } from "./accounts/update-account.ts";
 import type { Config } from "./config.ts";
 import { createDatabaseClock, systemClock } from "./kernel/clock.ts";
 import { createApiKeyRpc } from "./keys/api-key.rpc.ts";
-import { createFindKeyOwner } from "./keys/find-key-owner.ts";
+import { createCallers, type Callers } from "./keys/callers.ts";
 import { createManageKeys, type ManageKeys } from "./keys/manage-keys.ts";
 import { createCommitBatch } from "./ledger/commit-batch.ts";
 import { createGroupCommit } from "./ledger/group-commit.ts";
@@ -18,7 +18,6 @@ import { createFindPayment } from "./payments/find-payment.ts";
 import { encodePaymentEvent } from "./payments/payment.event.ts";
 import { createPaymentRpc } from "./payments/payment.rpc.ts";
 import { createAdminServer } from "./platform/admin-server.ts";
-import { createAuthenticate, identifyAdmin, letAnybodyIn } from "./platform/authenticate.ts";
 import { openDatabase, type Database } from "./platform/database.ts";
 import { openDatabaseSource } from "./platform/database-source.ts";
 import { assertPortsFree } from "./platform/listen.ts";
@@ -115,8 +114,8 @@ export function createApp(options: AppOptions): App {
 
     const useCases = createUseCases(config, database, metrics);
     closers.push(() => useCases.ledger.drain());
-    const callers = createCallers(options, database);
-    closers.push(callers.close);
+    const callers = await createCallers(config, { ...options, database });
+    closers.push(() => callers.close());
     const examples = (await options.prepare?.(useCases)) ?? {};
     const server = createServer(options, {
       useCases,
@@ -174,16 +173,6 @@ function createUseCases(config: Config, database: Database, metrics: Metrics) {
     manageKeys: createManageKeys({ orm, unitOfWork, databaseClock }),
     verifyLedger: createVerifyLedger({ unitOfWork }),
   };
-}
-
-type Callers = ReturnType<typeof createCallers>;
-
-/** Who may call: the administrator and the owners of keys. */
-function createCallers({ config, adminKey, logger }: AppOptions, database: Database) {
-  if (config.AUTH === "none") return { authenticate: letAnybodyIn, close: async () => {} };
-  const { identify, close } = createFindKeyOwner({ database, logger });
-  const ways = [identifyAdmin(adminKey), identify];
-  return { authenticate: createAuthenticate({ identify: ways, clock: systemClock }), close };
 }
 
 interface ServerParts {

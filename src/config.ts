@@ -1,6 +1,9 @@
 import { readFileSync } from "node:fs";
+import { conflictsIn } from "./config-conflicts.ts";
+import { JWT_ALGORITHMS } from "./platform/jwt.ts";
 import {
   type SettingParser,
+  anyText,
   apiKey,
   flag,
   host,
@@ -9,6 +12,7 @@ import {
   path,
   postgresUrl,
   readableFile,
+  secureUrl,
   someOf,
   wholeNumber,
 } from "./platform/setting-parsers.ts";
@@ -69,6 +73,38 @@ export const SETTINGS = {
       "the loopback.",
     default: "keys",
     parse: oneOf("keys", "none"),
+  },
+  JWT_ISSUER: {
+    description: "Issuer (iss) whose JWTs are taken beside keys. Unset: none are.",
+    parse: anyText,
+  },
+  JWT_AUDIENCE: {
+    description: "Audience (aud) that a JWT must be for.",
+    parse: anyText,
+  },
+  JWT_JWKS_URL: {
+    description: "Where the issuer's public keys are, as a JWKS. This or JWT_JWKS_FILE.",
+    parse: secureUrl,
+  },
+  JWT_JWKS_FILE: {
+    description: "File with the issuer's public keys, as a JWKS; it may be replaced.",
+    parse: readableFile,
+  },
+  JWT_ALGORITHMS: {
+    description:
+      "Signatures that are taken, separated by commas: RS256, PS256, ES256, ES384, EdDSA.",
+    default: JWT_ALGORITHMS.join(","),
+    parse: someOf(...JWT_ALGORITHMS),
+  },
+  JWT_OWNER_CLAIM: {
+    description: "Claim of a JWT that names the owner.",
+    default: "sub",
+    parse: anyText,
+  },
+  JWT_SCOPE_CLAIM: {
+    description: "Claim of a JWT with the scopes: a list, or words separated by spaces.",
+    default: "scope",
+    parse: anyText,
   },
   TRUST_PROXY: {
     description: "true: a proxy before the service ends TLS, so HOST may be public without it.",
@@ -186,44 +222,4 @@ function readSecretFile(name: string, file: string): string {
   } catch (cause) {
     throw new Error(`can't be read from ${name}_FILE ${JSON.stringify(file)}`, { cause });
   }
-}
-
-/** What is wrong only in combination. */
-function conflictsIn(config: Config, purpose: ConfigPurpose): string[] {
-  const errors: string[] = [];
-  if ((config.TLS_CERT_FILE === undefined) !== (config.TLS_KEY_FILE === undefined)) {
-    errors.push("TLS_CERT_FILE and TLS_KEY_FILE must be set together");
-  }
-  if (!purpose.serving) return errors;
-  if (config.PORT === config.ADMIN_PORT && config.PORT !== 0) {
-    errors.push(`ADMIN_PORT must differ from PORT, both are ${config.PORT}`);
-  }
-  if (!isLoopback(config.HOST)) errors.push(...conflictsInPublic(config, purpose));
-  const hasAdmin = config.ADMIN_API_KEY !== undefined || config.AUTH === "none";
-  if (config.DATABASE_URL !== undefined && !hasAdmin) {
-    errors.push("ADMIN_API_KEY must be set with DATABASE_URL");
-  }
-  return errors;
-}
-
-/** What others who can reach the service mustn't find. */
-function conflictsInPublic(config: Config, { insecureAllowNoAuth }: ConfigPurpose): string[] {
-  const errors: string[] = [];
-  const host = `HOST ${config.HOST} can be reached by others`;
-  if (config.TLS_CERT_FILE === undefined && !config.TRUST_PROXY) {
-    errors.push(
-      `${host}: set TLS_CERT_FILE and TLS_KEY_FILE, or TRUST_PROXY=true behind a proxy with TLS`,
-    );
-  }
-  if (config.AUTH === "none" && !insecureAllowNoAuth) {
-    errors.push(
-      `${host}, and AUTH=none lets them move all money: leave AUTH out, or start with ` +
-        "--insecure-allow-no-auth",
-    );
-  }
-  return errors;
-}
-
-function isLoopback(host: string): boolean {
-  return host === "localhost" || host === "::1" || /^127(\.\d+){3}$/.test(host);
 }

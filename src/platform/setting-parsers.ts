@@ -62,6 +62,20 @@ export function postgresUrl(text: string): string {
   throw new Error("must look like postgresql://user:password@host:5432/database");
 }
 
+/** A URL that nobody on the way can change: https, or http on the loopback. */
+export function secureUrl(text: string): URL {
+  const url = URL.parse(text);
+  if (url?.protocol === "https:" || (url?.protocol === "http:" && isLoopback(url.hostname))) {
+    return url;
+  }
+  throw new Error("must be a URL that begins with https://");
+}
+
+/** True for a host that only this machine reaches. */
+export function isLoopback(host: string): boolean {
+  return ["localhost", "::1", "[::1]"].includes(host) || /^127(\.\d+){3}$/.test(host);
+}
+
 /** A key that is long enough not to be guessed and that fits into an HTTP header. */
 export function apiKey(text: string): string {
   if (/^[!-~]{32,256}$/.test(text)) return text;
@@ -76,6 +90,11 @@ export function readableFile(text: string): string {
   } catch {
     throw new Error("must be the path of a file that can be read");
   }
+}
+
+/** Any text. */
+export function anyText(text: string): string {
+  return text;
 }
 
 /** A path. */

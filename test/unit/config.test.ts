@@ -106,3 +106,23 @@ test("AUTH=none is for the loopback, unless the flag says that it isn't", () => 
   expect(complaints({ ...open, TRUST_PROXY: "false" })).toHaveLength(2);
   expect(complaints({ HOST: "0.0.0.0", TRUST_PROXY: "true" })).toEqual([]);
 });
+
+test("an issuer of JWTs needs its audience and its keys, from one place", () => {
+  expect(complaints({ JWT_ISSUER: "https://login.example" }, false)).toEqual([
+    "JWT_AUDIENCE must be set for JWTs",
+    "JWT_JWKS_URL or JWT_JWKS_FILE must be set for JWTs, and not both",
+  ]);
+  expect(complaints({ JWT_AUDIENCE: "pay", JWT_JWKS_URL: "https://login.example/jwks" })).toEqual([
+    "JWT_ISSUER must be set for JWTs",
+  ]);
+  for (const [name, value] of [
+    ["JWT_JWKS_URL", "http://login.example/jwks"],
+    ["JWT_JWKS_URL", "login.example"],
+    ["JWT_JWKS_FILE", "/no/such"],
+    ["JWT_ALGORITHMS", "RS256,HS256"],
+    ["JWT_ALGORITHMS", "none"],
+    ["TRUST_PROXY", "yes"],
+  ] as const) {
+    expect(complaints({ [name]: value })).toEqual([expect.stringMatching(`^${name} must`)]);
+  }
+});

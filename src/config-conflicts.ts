@@ -1,0 +1,51 @@
+import type { Config, ConfigPurpose } from "./config.ts";
+import { isLoopback } from "./platform/setting-parsers.ts";
+
+/** What is wrong with settings only in combination, a line for each. */
+export function conflictsIn(config: Config, purpose: ConfigPurpose): string[] {
+  const errors: string[] = [];
+  if ((config.TLS_CERT_FILE === undefined) !== (config.TLS_KEY_FILE === undefined)) {
+    errors.push("TLS_CERT_FILE and TLS_KEY_FILE must be set together");
+  }
+  errors.push(...conflictsInJwt(config));
+  if (!purpose.serving) return errors;
+  if (config.PORT === config.ADMIN_PORT && config.PORT !== 0) {
+    errors.push(`ADMIN_PORT must differ from PORT, both are ${config.PORT}`);
+  }
+  if (!isLoopback(config.HOST)) errors.push(...conflictsInPublic(config, purpose));
+  const hasAdmin = config.ADMIN_API_KEY !== undefined || config.AUTH === "none";
+  if (config.DATABASE_URL !== undefined && !hasAdmin) {
+    errors.push("ADMIN_API_KEY must be set with DATABASE_URL");
+  }
+  return errors;
+}
+
+function conflictsInJwt(config: Config): string[] {
+  const { JWT_ISSUER, JWT_AUDIENCE, JWT_JWKS_URL, JWT_JWKS_FILE } = config;
+  if ([JWT_ISSUER, JWT_AUDIENCE, JWT_JWKS_URL, JWT_JWKS_FILE].every((one) => !one)) return [];
+  const errors: string[] = [];
+  if (!JWT_ISSUER) errors.push("JWT_ISSUER must be set for JWTs");
+  if (!JWT_AUDIENCE) errors.push("JWT_AUDIENCE must be set for JWTs");
+  if ((JWT_JWKS_URL === undefined) === (JWT_JWKS_FILE === undefined)) {
+    errors.push("JWT_JWKS_URL or JWT_JWKS_FILE must be set for JWTs, and not both");
+  }
+  return errors;
+}
+
+/** What others who can reach the service mustn't find. */
+function conflictsInPublic(config: Config, { insecureAllowNoAuth }: ConfigPurpose): string[] {
+  const errors: string[] = [];
+  const host = `HOST ${config.HOST} can be reached by others`;
+  if (config.TLS_CERT_FILE === undefined && !config.TRUST_PROXY) {
+    errors.push(
+      `${host}: set TLS_CERT_FILE and TLS_KEY_FILE, or TRUST_PROXY=true behind a proxy with TLS`,
+    );
+  }
+  if (config.AUTH === "none" && !insecureAllowNoAuth) {
+    errors.push(
+      `${host}, and AUTH=none lets them move all money: leave AUTH out, or start with ` +
+        "--insecure-allow-no-auth",
+    );
+  }
+  return errors;
+}
