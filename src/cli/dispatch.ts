@@ -2,6 +2,7 @@ import { parseArgs, type ParseArgsConfig } from "node:util";
 import { EXIT_CODES, StartupError } from "../platform/startup-error.ts";
 import type { Command, CommandOptions } from "./command.ts";
 import { eventsTail } from "./events-tail.ts";
+import { keysCreate, keysList, keysRevoke, keysRotate } from "./keys.ts";
 import { migrate } from "./migrate.ts";
 import { serve } from "./serve.ts";
 import { verify } from "./verify.ts";
@@ -11,6 +12,10 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   migrate,
   verify,
   "events tail": eventsTail,
+  "keys create": keysCreate,
+  "keys list": keysList,
+  "keys rotate": keysRotate,
+  "keys revoke": keysRevoke,
 };
 
 /**

@@ -1,4 +1,4 @@
-import { create } from "@bufbuild/protobuf";
+import { create, toJsonString } from "@bufbuild/protobuf";
 import { timestampFromDate } from "@bufbuild/protobuf/wkt";
 import { ApiKeySchema, type ApiKey } from "../../gen/instantpayment/v1/api_key_service_pb.ts";
 import type { ApiKeyRow } from "./api-key.entity.ts";
@@ -18,4 +18,9 @@ export function toApiKeyMessage(key: ApiKeyRow): ApiKey {
     revokeTime: time(key.revokeTime),
     lastUseTime: time(key.lastUseTime),
   });
+}
+
+/** The key as the API tells it in JSON. */
+export function toApiKeyJson(key: ApiKeyRow): string {
+  return toJsonString(ApiKeySchema, toApiKeyMessage(key), { alwaysEmitImplicit: true });
 }
