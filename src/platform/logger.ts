@@ -5,7 +5,8 @@ export type Logger = Pino;
 
 /**
  * A logger that writes from `level` on to standard error, or to `stream`. Of an error it writes
- * name, message, code, stack and causes, nothing else: a database error's details hold data.
+ * name, message, code, stack and causes, nothing else: a database error's details hold data, and
+ * MikroORM puts them into further lines of the message.
  */
 export function createLogger(level: Level | "silent", stream?: DestinationStream): Logger {
   return pino(
@@ -29,9 +30,9 @@ function describeError(error: unknown, causes: number): unknown {
   const cause = causes > 0 && error.cause !== undefined ? error.cause : undefined;
   return {
     name: error.name,
-    message: error.message,
+    message: error.message.split("\n", 1)[0],
     code,
-    stack: error.stack,
+    stack: error.stack?.match(/^ +at .*$/gm)?.join("\n"),
     cause: cause === undefined ? undefined : describeError(cause, causes - 1),
   };
 }

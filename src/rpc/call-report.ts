@@ -23,7 +23,8 @@ export type ReportCall = (call: EndedCall) => void;
 
 /**
  * Makes the report: a fault of the service is logged as an error with its cause, an unavailable
- * one as a warning, everything else on level debug.
+ * one as a warning with it, everything else on level debug without: the cause of a bad request
+ * quotes what the caller sent.
  */
 export function createCallReport(
   logger: Logger,
@@ -35,7 +36,8 @@ export function createCallReport(
     const level = levelOf(error);
     if (!logger.isLevelEnabled(level)) return;
     const fields = { method, requestId, code, reason: error?.reason, durationMs };
-    logger[level](error?.cause === undefined ? fields : { ...fields, err: error.cause }, "call");
+    const err = level === "debug" ? undefined : error?.cause;
+    logger[level](err === undefined ? fields : { ...fields, err }, "call");
   };
 }
 

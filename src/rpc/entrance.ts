@@ -37,7 +37,8 @@ export function createEntrance(deps: EntranceDeps): (req: HttpRequest, res: Http
   const origins = new Set(deps.corsOrigins);
   return (request, response) => {
     enter(deps, origins, request, response).catch((error: unknown) => {
-      deps.logger.error({ err: error, url: request.url }, "request failed");
+      // The path alone: the query of a GET is the request.
+      deps.logger.error({ err: error, path: pathOf(request) }, "request failed");
       if (!response.headersSent) response.writeHead(500);
       response.end();
     });
