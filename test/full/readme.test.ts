@@ -147,6 +147,10 @@ test("an account without a limit is opened as shown", async () => {
   await follow("Accounts");
 });
 
+test("an owner's key is made as shown, and finds nothing of another owner", async () => {
+  await follow("Callers and their keys");
+});
+
 test("the reference, the document and the operations' pages are where it says", async () => {
   const api = addresses.get("127.0.0.1:8080");
   const pages = [`${api}/swagger-ui.html`, `${api}/v3/api-docs`];

@@ -1,4 +1,5 @@
 import type { JsonObject } from "@bufbuild/protobuf";
+import { SCOPES } from "../../src/kernel/principal.ts";
 
 const DESCRIPTION = `
 **Calling.** Every method is \`POST /instantpayment.v1.Service/Method\` with a JSON body; methods
@@ -46,6 +47,8 @@ export const SECURITY_SCHEMES = {
     type: "http",
     scheme: "bearer",
     description:
-      "A key of this service. Its first start prints one; `keys` of the CLI makes others.",
+      "A key of this service, or a JWT of the issuer that it trusts. Its first start prints a key; " +
+      "`instant-payment keys create` and ApiKeyService make others. The scopes are " +
+      `${SCOPES.map((scope) => `\`${scope}\``).join(", ")}, which includes all others.`,
   },
 } satisfies JsonObject;
