@@ -4,6 +4,10 @@ import { createListEntries } from "./accounts/list-entries.ts";
 import { createOpenAccount, type OpenAccountUseCase } from "./accounts/open-account.ts";
 import { createUpdateAccount } from "./accounts/update-account.ts";
 import type { Config } from "./config.ts";
+import { servesCalls } from "./config-conflicts.ts";
+import { createEventRelay } from "./events/event-relay.ts";
+import { createKafkaPublisher } from "./events/kafka-publisher.ts";
+import type { Publisher } from "./events/publisher.ts";
 import { createDatabaseClock, systemClock } from "./kernel/clock.ts";
 import { createApiKeyRpc } from "./keys/api-key.rpc.ts";
 import { createCallers, type Callers } from "./keys/callers.ts";
@@ -22,6 +26,7 @@ import { openDatabase, type Database } from "./platform/database.ts";
 import { openDatabaseSource } from "./platform/database-source.ts";
 import { assertPortsFree } from "./platform/listen.ts";
 import type { Logger } from "./platform/logger.ts";
+import { createKafka } from "./platform/kafka.ts";
 import { createMetrics, type Metrics } from "./platform/metrics.ts";
 import { createUnitOfWork } from "./platform/unit-of-work.ts";
 import { callOf } from "./rpc/call.ts";
@@ -36,8 +41,8 @@ import { entities } from "./schema.ts";
 /** What an instance is made of. */
 export interface AppOptions {
   readonly config: Config;
-  /** Not used if AUTH is none. */
-  readonly adminKey: string;
+  /** Needed by an instance that takes calls; not used if AUTH is none. */
+  readonly adminKey: string | undefined;
   readonly logger: Logger;
   /**
    * Called when payments can be made and before calls are taken. What it returns stands in the API
@@ -56,15 +61,16 @@ export interface PrepareUseCases {
   readonly manageKeys: ManageKeys;
 }
 
-/** An instance that takes calls. */
+/** An instance that does its work. */
 export interface RunningApp {
-  readonly apiUrl: string;
+  /** Undefined if it has no role that takes calls. */
+  readonly apiUrl: string | undefined;
   readonly adminUrl: string;
 }
 
 /** One instance of the service. */
 export interface App {
-  /** Resolves once calls are taken. Throws StartupError; what was begun is ended by `close`. */
+  /** Resolves once calls are taken, or events published. Throws StartupError; what was begun is ended by `close`. */
   start(): Promise<RunningApp>;
   /** Lets what is under way finish and ends everything, in the reverse order of the start. */
   close(): Promise<void>;
@@ -74,6 +80,8 @@ export interface App {
 const COMMIT_LANES = 1;
 /** For probes, for making partitions and for finding callers' keys. */
 const OTHER_COMMIT_CONNECTIONS = 3;
+/** For events and for leases, neither of which waits for the other. */
+const RELAY_CONNECTIONS = 2;
 
 /** Puts the service together; nothing happens until it's started. */
 export function createApp(options: AppOptions): App {
@@ -85,7 +93,7 @@ export function createApp(options: AppOptions): App {
 
   async function start(): Promise<RunningApp> {
     await assertPortsFree([
-      { host, port, setting: "PORT" },
+      ...(servesCalls(config) ? [{ host, port, setting: "PORT" }] : []),
       { host, port: adminPort, setting: "ADMIN_PORT" },
     ]);
     const source = await openDatabaseSource(config, { share: false });
@@ -94,7 +102,7 @@ export function createApp(options: AppOptions): App {
       url: source.url,
       entities,
       poolSize: config.DATABASE_POOL_SIZE,
-      commitPoolSize: COMMIT_LANES + OTHER_COMMIT_CONNECTIONS,
+      commitPoolSize: COMMIT_LANES + OTHER_COMMIT_CONNECTIONS + RELAY_CONNECTIONS,
     });
     closers.push(() => database.close());
     const mayMigrate = config.DATABASE_URL === undefined || config.MIGRATE === "auto";
@@ -102,35 +110,42 @@ export function createApp(options: AppOptions): App {
     if (migrations.length > 0) logger.info({ migrations }, "migrated");
     closers.push(startPartitionJob(database, logger));
 
+    const publisher = createPublisher(config);
     const checks = {
       serving: async () => {
         if (state !== "serving") throw new Error(state);
       },
       database: async () => void (await database.commitPool.query("select 1")),
+      // Without Kafka payments go on: whoever takes calls stays ready.
+      ...(publisher && !servesCalls(config) && { kafka: () => publisher.check() }),
     };
     const admin = createAdminServer({ host, port: adminPort, checks, metrics: metrics.registry });
     closers.push(() => admin.close());
     const adminUrl = toUrl("http", host, await admin.start());
 
-    const useCases = createUseCases(config, database, metrics);
-    closers.push(() => useCases.ledger.drain());
-    const callers = await createCallers(config, { ...options, database });
-    closers.push(() => callers.close());
-    const examples = (await options.prepare?.(useCases)) ?? {};
-    const server = createServer(options, {
-      useCases,
-      authenticate: callers.authenticate,
-      metrics,
-      examples,
-      isReady: () => state === "serving",
-    });
-    closers.push(() => server.close(config.SHUTDOWN_GRACE_MS));
-    const bound = await server.start();
+    const relay = publisher && createEventRelay({ database, publisher, logger, metrics });
+    if (relay) closers.push(() => relay.stop());
+    relay?.start();
+    const apiUrl = servesCalls(config) ? await serveCalls(database, relay?.wake) : undefined;
     state = "serving";
-    const scheme = config.TLS_CERT_FILE === undefined ? "http" : "https";
-    const apiUrl = toUrl(scheme, bound.host, bound.port);
     logger.info({ apiUrl, adminUrl, roles: config.ROLES }, "serving");
     return { apiUrl, adminUrl };
+  }
+
+  async function serveCalls(database: Database, onCommit: OnCommit): Promise<string> {
+    const useCases = createUseCases(config, database, metrics, onCommit);
+    closers.push(() => useCases.ledger.drain());
+    const { adminKey } = options;
+    if (adminKey === undefined) throw new Error("there's no key to know the administrator by");
+    const callers = await createCallers(config, { adminKey, database, logger });
+    closers.push(() => callers.close());
+    const examples = (await options.prepare?.(useCases)) ?? {};
+    const isReady = () => state === "serving";
+    const { authenticate } = callers;
+    const server = createServer(options, { useCases, authenticate, metrics, examples, isReady });
+    closers.push(() => server.close(config.SHUTDOWN_GRACE_MS));
+    const bound = await server.start();
+    return toUrl(config.TLS_CERT_FILE === undefined ? "http" : "https", bound.host, bound.port);
   }
 
   return {
@@ -144,10 +159,24 @@ export function createApp(options: AppOptions): App {
   };
 }
 
+/** Where this instance publishes events; undefined if that isn't its role. */
+function createPublisher(config: Config): Publisher | undefined {
+  const { KAFKA_BROKERS: brokers } = config;
+  if (brokers === undefined || !config.ROLES.includes("relay")) return undefined;
+  return createKafkaPublisher(createKafka(brokers, config), {
+    name: config.KAFKA_TOPIC,
+    partitions: config.KAFKA_TOPIC_PARTITIONS,
+    replicas: config.KAFKA_TOPIC_REPLICAS,
+    retentionMs: config.KAFKA_TOPIC_RETENTION_HOURS * 3_600_000,
+  });
+}
+
+/** Called after each transaction of the ledger. */
+type OnCommit = (() => void) | undefined;
 type UseCases = ReturnType<typeof createUseCases>;
 
 /** The ledger and all that callers can ask of it. */
-function createUseCases(config: Config, database: Database, metrics: Metrics) {
+function createUseCases(config: Config, database: Database, metrics: Metrics, onCommit: OnCommit) {
   const { orm } = database;
   const unitOfWork = createUnitOfWork(database);
   const databaseClock = createDatabaseClock(systemClock);
@@ -157,7 +186,10 @@ function createUseCases(config: Config, database: Database, metrics: Metrics) {
     maxBatch: config.COMMIT_MAX_BATCH,
     maxQueue: config.COMMIT_MAX_QUEUE,
     lanes: COMMIT_LANES,
-    observe: metrics.observeBatch,
+    observe(batch) {
+      metrics.observeBatch(batch);
+      onCommit?.();
+    },
   });
   metrics.watchQueue(() => ledger.waiting);
   const createPayment = createCreatePayment({ orm, ledger, databaseClock });

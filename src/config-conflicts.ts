@@ -1,4 +1,5 @@
 import type { Config, ConfigPurpose } from "./config.ts";
+import { kafkaConflictsIn } from "./platform/kafka-settings.ts";
 import { isLoopback } from "./platform/setting-parsers.ts";
 
 /** What is wrong with settings only in combination, a line for each. */
@@ -7,8 +8,14 @@ export function conflictsIn(config: Config, purpose: ConfigPurpose): string[] {
   if ((config.TLS_CERT_FILE === undefined) !== (config.TLS_KEY_FILE === undefined)) {
     errors.push("TLS_CERT_FILE and TLS_KEY_FILE must be set together");
   }
-  errors.push(...conflictsInJwt(config));
+  errors.push(...conflictsInJwt(config), ...kafkaConflictsIn(config));
   if (!purpose.serving) return errors;
+  if (!servesCalls(config)) {
+    if (config.KAFKA_BROKERS === undefined) {
+      errors.push("ROLES relay has nothing to do without KAFKA_BROKERS: set it");
+    }
+    return errors;
+  }
   if (config.PORT === config.ADMIN_PORT && config.PORT !== 0) {
     errors.push(`ADMIN_PORT must differ from PORT, both are ${config.PORT}`);
   }
@@ -18,6 +25,11 @@ export function conflictsIn(config: Config, purpose: ConfigPurpose): string[] {
     errors.push("ADMIN_API_KEY must be set with DATABASE_URL");
   }
   return errors;
+}
+
+/** True for an instance that has a port for callers. */
+export function servesCalls({ ROLES: roles }: Pick<Config, "ROLES">): boolean {
+  return roles.includes("payments") || roles.includes("accounts");
 }
 
 function conflictsInJwt(config: Config): string[] {

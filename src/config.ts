@@ -1,8 +1,10 @@
 import { readFileSync } from "node:fs";
 import { conflictsIn } from "./config-conflicts.ts";
 import { JWT_ALGORITHMS } from "./platform/jwt.ts";
+import { KAFKA_SETTINGS } from "./platform/kafka-settings.ts";
 import {
-  type SettingParser,
+  type Setting,
+  type SettingValues,
   anyText,
   apiKey,
   flag,
@@ -17,17 +19,6 @@ import {
   wholeNumber,
 } from "./platform/setting-parsers.ts";
 import { StartupError } from "./platform/startup-error.ts";
-
-/** One setting: an environment variable. */
-export interface Setting<T> {
-  /** What it is good for, in a sentence or two, for the README. */
-  readonly description: string;
-  /** As it would be written in the environment; absent: there is none, and unset is undefined. */
-  readonly default?: string;
-  readonly parse: SettingParser<T>;
-  /** Never shown, and also read from the file that `NAME_FILE` names. */
-  readonly secret?: true;
-}
 
 /** Every setting of the service. An empty variable counts as an unset one. */
 export const SETTINGS = {
@@ -125,10 +116,13 @@ export const SETTINGS = {
     parse: readableFile,
   },
   ROLES: {
-    description: "Services of this instance, separated by commas; the others are on each.",
-    default: "payments,accounts",
-    parse: someOf("payments", "accounts"),
+    description:
+      "What this instance does, separated by commas: payments and accounts serve calls " +
+      "(the other services are on both), relay publishes events if KAFKA_BROKERS is set.",
+    default: "payments,accounts,relay",
+    parse: someOf("payments", "accounts", "relay"),
   },
+  ...KAFKA_SETTINGS,
   MIGRATE: {
     description:
       "auto: migrate at start, for a single instance; manual: refuse to start on an unmigrated " +
@@ -158,15 +152,8 @@ export const SETTINGS = {
   },
 } satisfies Record<string, Setting<unknown>>;
 
-type SettingName = keyof typeof SETTINGS;
-type Parsed<S> = S extends { parse: SettingParser<infer T>; default: string }
-  ? T
-  : S extends { parse: SettingParser<infer T> }
-    ? T | undefined
-    : never;
-
 /** The settings' values, by their names. */
-export type Config = { readonly [Name in SettingName]: Parsed<(typeof SETTINGS)[Name]> };
+export type Config = SettingValues<typeof SETTINGS>;
 
 /** The environment of this process. */
 export type Environment = Readonly<Record<string, string | undefined>>;

@@ -1,6 +1,7 @@
 import { AccountEntity } from "./accounts/account.entity.ts";
 import { PaymentEventEntity } from "./events/payment-event.entity.ts";
 import { ApiKeyEntity } from "./keys/api-key.entity.ts";
+import { RelayEntity, RelayLeaseEntity } from "./events/relay-lease.entity.ts";
 import { EntryEntity } from "./ledger/entry.entity.ts";
 import { IdempotencyKeyEntity } from "./payments/idempotency-key.entity.ts";
 import { PaymentEntity } from "./payments/payment.entity.ts";
@@ -13,4 +14,6 @@ export const entities = [
   IdempotencyKeyEntity,
   PaymentEventEntity,
   ApiKeyEntity,
+  RelayEntity,
+  RelayLeaseEntity,
 ];

@@ -2,7 +2,8 @@
 // --check only compares. Either way the SDK's README must name a method for each RPC.
 import { readFileSync, writeFileSync } from "node:fs";
 import { codeToHttpStatus } from "@connectrpc/connect/protocol-connect";
-import { SETTINGS, type Setting } from "../src/config.ts";
+import { SETTINGS } from "../src/config.ts";
+import type { Setting } from "../src/platform/setting-parsers.ts";
 import { ERROR_CATALOGUE, type ErrorReason } from "../src/kernel/errors.ts";
 import { CODE_BY_REASON } from "../src/rpc/error-codes.ts";
 

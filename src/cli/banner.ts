@@ -62,6 +62,18 @@ export function banner(facts: BannerFacts): string {
   ].join("\n");
 }
 
+/** What is shown when an instance is up that only publishes events. */
+export function relayBanner(adminUrl: string): string {
+  return [
+    "",
+    "  The relay of the Instant Payment API is up: it publishes events and takes no calls.",
+    "",
+    `  Operations  ${adminUrl}/readyz  ${adminUrl}/metrics`,
+    "",
+    "",
+  ].join("\n");
+}
+
 function describeKey(adminKey: AdminKey): string {
   if (adminKey.source === "none") return "none is needed: AUTH=none lets everybody in";
   if (adminKey.source === "setting") return "as set in ADMIN_API_KEY";

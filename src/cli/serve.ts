@@ -1,13 +1,14 @@
 import { randomBytes } from "node:crypto";
 import { type Prepare, type PrepareUseCases, createApp } from "../app.ts";
 import { type Config, readConfig } from "../config.ts";
+import { servesCalls } from "../config-conflicts.ts";
 import { systemClock } from "../kernel/clock.ts";
 import type { Call } from "../kernel/call.ts";
 import { administrator } from "../platform/authenticate.ts";
 import { openDataDirectory } from "../platform/data-directory.ts";
 import { type Logger, createLogger } from "../platform/logger.ts";
 import { type AdminKey, adminKeyIn } from "./admin-key.ts";
-import { type BannerFacts, banner } from "./banner.ts";
+import { type BannerFacts, banner, relayBanner } from "./banner.ts";
 import type { Command } from "./command.ts";
 import { type DemoUseCases, ensureDemo } from "./demo.ts";
 
@@ -17,7 +18,8 @@ export const serve: Command = {
   help: [
     "Without DATABASE_URL it uses an embedded PostgreSQL in DATA_DIR, migrated, with accounts to",
     "play with. With DATABASE_URL run `instant-payment migrate` first. --json prints the URLs and",
-    "the demo's ids as one object instead of the banner. The log goes to standard error.",
+    "the demo's ids as one object instead of the banner. The log goes to standard error. ROLES says",
+    "what it does: with `relay` alone it takes no calls and publishes events.",
     "",
     "  --insecure-allow-no-auth   let AUTH=none be reached by others: anybody moves all money",
   ].join("\n"),
@@ -30,11 +32,12 @@ export const serve: Command = {
     if (config.AUTH === "none") logger.warn("AUTH=none: every caller is the administrator");
     const adminKey = await adminKeyOf(config);
     const demo = createDemo(config);
-    const app = createApp({ config, logger, adminKey: adminKey.key, prepare: demo.prepare });
+    const app = createApp({ config, logger, adminKey: adminKey?.key, prepare: demo.prepare });
     try {
-      const urls = await app.start();
-      const facts = { ...urls, adminKey, demo: demo.made() };
-      print(json ? JSON.stringify(withoutKey(facts)) : banner(facts));
+      const { apiUrl, adminUrl } = await app.start();
+      const facts = apiUrl && adminKey && { apiUrl, adminUrl, adminKey, demo: demo.made() };
+      if (facts) print(json ? JSON.stringify(withoutKey(facts)) : banner(facts));
+      else print(json ? JSON.stringify({ adminUrl }) : relayBanner(adminUrl));
       const { signal, err } = await stopped;
       if (signal === undefined) logger.fatal({ err }, "stopping after a fault");
       else logger.info({ signal }, "stopping");
@@ -67,12 +70,10 @@ function createDemo(config: Config) {
   };
 }
 
-async function adminKeyOf({
-  AUTH,
-  DATABASE_URL,
-  ADMIN_API_KEY,
-  DATA_DIR,
-}: Config): Promise<AdminKey> {
+/** Undefined for an instance that takes no calls. */
+async function adminKeyOf(config: Config): Promise<AdminKey | undefined> {
+  const { AUTH, DATABASE_URL, ADMIN_API_KEY, DATA_DIR } = config;
+  if (!servesCalls(config)) return undefined;
   if (ADMIN_API_KEY !== undefined) return { key: ADMIN_API_KEY, source: "setting" };
   if (AUTH === "none") return { key: "", source: "none" };
   if (DATABASE_URL !== undefined) throw new Error("readConfig() lets this pass");

@@ -1,4 +1,4 @@
-import { Gauge, Histogram, Registry, collectDefaultMetrics } from "prom-client";
+import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from "prom-client";
 
 /** What is measured, in a registry of an app's own, so that several can live in one process. */
 export interface Metrics {
@@ -51,5 +51,60 @@ export function createMetrics(): Metrics {
         collect: () => gauge.set(read()),
       });
     },
+  };
+}
+
+/** What is measured of a relay. */
+export interface RelayMetrics {
+  /** From a change to the moment when its event is kept by Kafka. */
+  readonly observeLag: (seconds: number) => void;
+  readonly countError: () => void;
+  readonly setLeases: (shards: number) => void;
+}
+
+/** What waits to be published, in the whole log. */
+type ReadBacklog = () => Promise<{ readonly events: number; readonly oldestSeconds: number }>;
+
+/** Adds a relay's metrics to an app's; `readBacklog` is called whenever they are asked for. */
+export function createRelayMetrics({ registry }: Metrics, readBacklog: ReadBacklog): RelayMetrics {
+  const registers = [registry];
+  const lag = new Histogram({
+    name: "instant_payment_relay_lag_seconds",
+    help: "Time from a change to its event in Kafka, of the events that this relay published",
+    buckets: [...SECONDS, 30, 60, 300],
+    registers,
+  });
+  const errors = new Counter({
+    name: "instant_payment_relay_errors_total",
+    help: "Attempts to publish that failed",
+    registers,
+  });
+  const leases = new Gauge({
+    name: "instant_payment_relay_leases",
+    help: "Shards, of 64, that this relay publishes",
+    registers,
+  });
+  let reading: ReturnType<ReadBacklog> | undefined;
+  // Both are asked for at once. Without PostgreSQL nobody knows; other metrics are there all the same.
+  const read = () =>
+    (reading ??= readBacklog()
+      .catch(() => ({ events: Number.NaN, oldestSeconds: Number.NaN }))
+      .finally(() => (reading = undefined)));
+  const oldest: Gauge = new Gauge({
+    name: "instant_payment_outbox_oldest_seconds",
+    help: "How long the oldest unpublished event has been waiting, of all shards",
+    registers,
+    collect: async () => oldest.set((await read()).oldestSeconds),
+  });
+  const backlog: Gauge = new Gauge({
+    name: "instant_payment_outbox_events",
+    help: "Events that wait to be published, of all shards, counted up to a million",
+    registers,
+    collect: async () => backlog.set((await read()).events),
+  });
+  return {
+    observeLag: (seconds) => lag.observe(Math.max(0, seconds)),
+    countError: () => errors.inc(),
+    setLeases: (shards) => leases.set(shards),
   };
 }

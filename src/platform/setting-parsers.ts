@@ -7,6 +7,26 @@ import { isIP } from "node:net";
  */
 export type SettingParser<T> = (text: string) => T;
 
+/** One setting: an environment variable. */
+export interface Setting<T> {
+  /** What it is good for, in a sentence or two, for the README. */
+  readonly description: string;
+  /** As it would be written in the environment; absent: there is none, and unset is undefined. */
+  readonly default?: string;
+  readonly parse: SettingParser<T>;
+  /** Never shown, and also read from the file that `NAME_FILE` names. */
+  readonly secret?: true;
+}
+
+/** The values of a table of settings, by their names. */
+export type SettingValues<Table> = { readonly [Name in keyof Table]: Parsed<Table[Name]> };
+
+type Parsed<S> = S extends { parse: SettingParser<infer T>; default: string }
+  ? T
+  : S extends { parse: SettingParser<infer T> }
+    ? T | undefined
+    : never;
+
 /** A whole number within bounds, both included. */
 export function wholeNumber(least: number, most: number): SettingParser<number> {
   return (text) => {
@@ -74,6 +94,22 @@ export function secureUrl(text: string): URL {
 /** True for a host that only this machine reaches. */
 export function isLoopback(host: string): boolean {
   return ["localhost", "::1", "[::1]"].includes(host) || /^127(\.\d+){3}$/.test(host);
+}
+
+/** Addresses of Kafka's brokers, separated by commas. */
+export function brokers(text: string): readonly string[] {
+  const addresses = splitList(text);
+  const areAddresses = addresses.every((address) =>
+    /^[\w.-]+:\d{1,5}$|^\[.+\]:\d{1,5}$/.test(address),
+  );
+  if (addresses.length > 0 && areAddresses) return addresses;
+  throw new Error("must be addresses such as kafka-1:9092, separated by commas");
+}
+
+/** The name of a Kafka topic. */
+export function topicName(text: string): string {
+  if (/^[\w.-]{1,249}$/.test(text) && text !== "." && text !== "..") return text;
+  throw new Error("must be 1 to 249 letters, digits, '.', '_' or '-'");
 }
 
 /** A key that is long enough not to be guessed and that fits into an HTTP header. */

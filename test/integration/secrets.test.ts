@@ -36,7 +36,8 @@ beforeAll(async () => {
     adminKey: ADMIN_KEY,
     logger: createLogger("trace", sink),
   });
-  app = { ...(await service.start()), adminKey: ADMIN_KEY };
+  const { apiUrl = "", adminUrl } = await service.start();
+  app = { apiUrl, adminUrl, adminKey: ADMIN_KEY };
   stop = () => service.close();
 });
 

@@ -6,6 +6,7 @@ import { createMigratedDatabase } from "./ledger.ts";
 
 /** The whole service in this process, on a database of its own. */
 export interface TestApp {
+  /** Empty for one that takes no calls. */
   readonly apiUrl: string;
   readonly adminUrl: string;
   readonly adminKey: string;
@@ -31,7 +32,7 @@ export async function startTestApp(settings: Environment = {}): Promise<TestApp>
     },
   );
   const app = createApp({ config, adminKey, logger: createLogger(config.LOG_LEVEL) });
-  const { apiUrl, adminUrl } = await app.start();
+  const { apiUrl = "", adminUrl } = await app.start();
   return {
     apiUrl,
     adminUrl,

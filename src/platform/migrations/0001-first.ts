@@ -135,6 +135,20 @@ const statements = [
   )`,
   `create index api_key_owner_index on api_key (owner_id, id)`,
 
+  // Who publishes the events of a shard, and the relays among whom the shards are shared.
+  `create table relay (
+    id uuid primary key,
+    expire_time timestamptz(3) not null
+  )`,
+  `create table relay_lease (
+    shard smallint primary key,
+    epoch bigint not null default 0,
+    relay_id uuid,
+    expire_time timestamptz(3) not null default '-infinity',
+    constraint relay_lease_shard_check check (shard between 0 and 63)
+  ) with (fillfactor = 10)`,
+  `insert into relay_lease (shard) select * from generate_series(0, 63)`,
+
   // Fails the statement it stands in, and with it the transaction, when fewer rows were changed
   // than were sent: somebody else's version was there first.
   `create function expect_rows(changed bigint, expected bigint) returns bigint

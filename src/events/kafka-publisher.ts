@@ -1,0 +1,148 @@
+import type { Admin, Kafka, Message, Producer } from "kafkajs";
+import { kafkaErrorCode } from "../platform/kafka.ts";
+import { cloudEventHeaders } from "./cloud-event.ts";
+import { type OutboxEvent, type Publisher, RefusedEventsError } from "./publisher.ts";
+
+/** The topic that events go to, and how it's made if there is none. */
+export interface EventTopic {
+  readonly name: string;
+  readonly partitions: number;
+  /** Undefined: as many as the brokers make by default. */
+  readonly replicas: number | undefined;
+  readonly retentionMs: number;
+}
+
+/** Kafka takes at most 1 MiB for a partition at a time, unless it's told otherwise. */
+const MAX_REQUEST_BYTES = 800 * 1_024;
+/** Key, headers and what frames them; a little more than it is. */
+const BYTES_BESIDE_PAYLOAD = 512;
+
+/** What Kafka says of a message itself, and will say of it every time. */
+const REFUSALS = new Set([
+  "MESSAGE_TOO_LARGE",
+  "RECORD_LIST_TOO_LARGE",
+  "INVALID_RECORD",
+  "INVALID_TIMESTAMP",
+]);
+
+/**
+ * Publishes to Kafka, by an idempotent producer that waits for all replicas in sync: the payment's
+ * id as the key, so that the events of a payment are in one partition.
+ */
+export function createKafkaPublisher(kafka: Kafka, topic: EventTopic): Publisher {
+  let connected: Promise<Producer> | undefined;
+  let asking: Promise<Admin> | undefined;
+
+  async function connect(): Promise<Producer> {
+    await ensureTopic(kafka, topic);
+    const producer = kafka.producer({
+      idempotent: true,
+      maxInFlightRequests: 1,
+      allowAutoTopicCreation: false,
+      retry: { retries: 4 },
+    });
+    await producer.connect();
+    return producer;
+  }
+
+  /**
+   * A producer that has failed isn't used again. It would give the numbers of messages whose fate is
+   * unknown to the next ones, which Kafka then takes for repetitions: acknowledged and lost.
+   */
+  function abandon(): void {
+    void connected?.then((producer) => producer.disconnect()).catch(() => undefined);
+    connected = undefined;
+  }
+
+  async function askTopic(): Promise<void> {
+    asking ??= connectAdmin(kafka);
+    try {
+      const { topics } = await (await asking).fetchTopicMetadata({ topics: [topic.name] });
+      const away = topics[0]?.partitions.filter(({ leader }) => leader < 0) ?? [];
+      if (away.length > 0) throw new Error(`${away.length} partitions have no leader`);
+    } catch (error) {
+      void asking?.then((admin) => admin.disconnect()).catch(() => undefined);
+      asking = undefined;
+      throw new Error(`Kafka: ${error instanceof Error ? error.message : String(error)}`, {
+        cause: error,
+      });
+    }
+  }
+
+  return {
+    async publish(events) {
+      connected ??= connect();
+      try {
+        const producer = await connected;
+        for (const part of partsOf(events)) {
+          await producer.send({ topic: topic.name, acks: -1, messages: part.map(toMessage) });
+        }
+      } catch (error) {
+        abandon();
+        const code = kafkaErrorCode(error);
+        if (code === undefined || !REFUSALS.has(code)) throw error;
+        throw new RefusedEventsError(`Kafka refuses an event: ${code}`, { cause: error });
+      }
+    },
+    check: askTopic,
+    async close() {
+      const producer = await connected?.catch(() => undefined);
+      const admin = await asking?.catch(() => undefined);
+      connected = asking = undefined;
+      await Promise.all([producer?.disconnect(), admin?.disconnect()]);
+    },
+  };
+}
+
+async function connectAdmin(kafka: Kafka): Promise<Admin> {
+  const admin = kafka.admin({ retry: { retries: 1 } });
+  await admin.connect();
+  return admin;
+}
+
+/** Makes the topic unless there is one; several relays may try at once. */
+async function ensureTopic(kafka: Kafka, topic: EventTopic): Promise<void> {
+  const admin = await connectAdmin(kafka);
+  try {
+    const there = await admin.listTopics();
+    if (there.includes(topic.name)) return;
+    await admin.createTopics({
+      waitForLeaders: true,
+      topics: [
+        {
+          topic: topic.name,
+          numPartitions: topic.partitions,
+          replicationFactor: topic.replicas ?? -1,
+          configEntries: [{ name: "retention.ms", value: String(topic.retentionMs) }],
+        },
+      ],
+    });
+  } finally {
+    await admin.disconnect();
+  }
+}
+
+/** In order, each small enough for one request. */
+function* partsOf(events: readonly OutboxEvent[]): Generator<readonly OutboxEvent[]> {
+  let first = 0;
+  let bytes = 0;
+  for (const [i, { payload }] of events.entries()) {
+    const size = payload.length + BYTES_BESIDE_PAYLOAD;
+    if (i > first && bytes + size > MAX_REQUEST_BYTES) {
+      yield events.slice(first, i);
+      first = i;
+      bytes = 0;
+    }
+    bytes += size;
+  }
+  yield events.slice(first);
+}
+
+function toMessage(event: OutboxEvent): Message {
+  return {
+    key: event.paymentId,
+    value: event.payload as Buffer,
+    timestamp: String(event.occurTimeMs),
+    headers: cloudEventHeaders(event),
+  };
+}

@@ -1,0 +1,116 @@
+import { randomUUID } from "node:crypto";
+import type { Clock, DatabaseClock } from "../kernel/clock.ts";
+import type { Database } from "../platform/database.ts";
+
+/** The shards that this relay, and no other, publishes. */
+export interface ShardLeases {
+  /**
+   * Says that this relay is there, keeps its shards for another while and takes free ones, up to
+   * its part. Throws if PostgreSQL is away: the shards are kept as long as they were promised.
+   */
+  renew(): Promise<void>;
+  /** Shards with the epoch of their lease; none once it may have run out. */
+  held(): ReadonlyMap<number, number>;
+  /** Gives back what is more than this relay's part, since others have come. */
+  yieldSurplus(): Promise<void>;
+  /** Gives everything back. */
+  release(): Promise<void>;
+}
+
+/** What leases need. */
+export interface ShardLeasesDeps {
+  readonly database: Pick<Database, "commitPool">;
+  readonly clock: Clock;
+  /** Told of PostgreSQL's time. */
+  readonly databaseClock: DatabaseClock;
+}
+
+/** All events are of one of these, and always will be: what a payment's id hashes to. */
+const SHARDS = 64;
+/** A relay that has said nothing for so long counts as gone. */
+export const LEASE_MS = 6_000;
+
+const ANNOUNCE = `
+  with gone as (delete from relay where expire_time < clock_timestamp() - interval '1 hour'),
+  here as (insert into relay (id, expire_time)
+    values ($1, clock_timestamp() + $2 * interval '1 ms')
+    on conflict (id) do update set expire_time = excluded.expire_time)
+  select (select count(*) from relay where id <> $1 and expire_time > clock_timestamp())::int as others,
+    (extract(epoch from clock_timestamp()) * 1000)::float8 as now`;
+
+/** Whoever finds a row locked leaves it alone: another relay takes that shard right now. */
+const RENEW_AND_TAKE = `
+  with free as (
+    select shard from relay_lease
+    where relay_id is distinct from $1 and expire_time <= clock_timestamp()
+    order by shard
+    limit greatest(0, $3 - (select count(*) from relay_lease where relay_id = $1))
+    for update skip locked)
+  update relay_lease l
+  set epoch = epoch + (relay_id is distinct from $1)::int, relay_id = $1,
+    expire_time = clock_timestamp() + $2 * interval '1 ms'
+  where relay_id = $1 or shard in (select shard from free)
+  returning shard, epoch::int`;
+
+const GIVE_BACK = `update relay_lease set relay_id = null, expire_time = '-infinity'
+  where relay_id = $1 and shard = any($2::smallint[])`;
+
+/**
+ * Leases in `relay_lease`, by PostgreSQL's clock. Here a lease ends earlier: it is counted from the
+ * moment before it was asked for, on a clock that goes on while the process is stopped.
+ */
+export function createShardLeases(deps: ShardLeasesDeps): ShardLeases {
+  const { clock, databaseClock } = deps;
+  const pool = deps.database.commitPool;
+  const relayId = randomUUID();
+  let leased = new Map<number, number>();
+  let validUntilMs = Number.NEGATIVE_INFINITY;
+  let share = SHARDS;
+
+  let last: Promise<unknown> = Promise.resolve();
+
+  /** One after the other, or an answer on its way would bring back what was given back. */
+  function inTurn(work: () => Promise<void>): Promise<void> {
+    const done = last.then(work);
+    last = done.catch(() => undefined);
+    return done;
+  }
+
+  async function giveBack(shards: readonly number[]): Promise<void> {
+    for (const shard of shards) leased.delete(shard);
+    await pool.query(GIVE_BACK, [relayId, shards]);
+  }
+
+  return {
+    renew: () => inTurn(renew),
+    held() {
+      return clock.monotonicMs() < validUntilMs ? leased : new Map<number, number>();
+    },
+    async yieldSurplus() {
+      if (leased.size <= share) return;
+      await inTurn(() => giveBack([...leased.keys()].slice(share)));
+    },
+    release: () =>
+      inTurn(async () => {
+        await giveBack([...leased.keys()]);
+        await pool.query("delete from relay where id = $1", [relayId]);
+      }),
+  };
+
+  async function renew(): Promise<void> {
+    const { rows: peers } = await pool.query<{ others: number; now: number }>(ANNOUNCE, [
+      relayId,
+      LEASE_MS,
+    ]);
+    databaseClock.observe(peers[0]!.now);
+    share = Math.ceil(SHARDS / (peers[0]!.others + 1));
+    const askedMs = clock.monotonicMs();
+    const { rows } = await pool.query<{ shard: number; epoch: number }>(RENEW_AND_TAKE, [
+      relayId,
+      LEASE_MS,
+      share,
+    ]);
+    leased = new Map(rows.map(({ shard, epoch }) => [shard, epoch]));
+    validUntilMs = askedMs + LEASE_MS;
+  }
+}

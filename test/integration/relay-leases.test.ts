@@ -1,0 +1,91 @@
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { createOutbox } from "../../src/events/outbox.ts";
+import { createShardLeases, type ShardLeases } from "../../src/events/shard-leases.ts";
+import { systemClock } from "../../src/kernel/clock.ts";
+import { createMigratedDatabase, openLedger, type TestLedger } from "../support/ledger.ts";
+import type { TestDatabase } from "../support/postgres.ts";
+import { runSql } from "../support/sql.ts";
+
+let database: TestDatabase;
+let ledger: TestLedger;
+
+beforeEach(async () => {
+  database = await createMigratedDatabase();
+  ledger = await openLedger(database.url);
+});
+
+afterEach(async () => {
+  await ledger.close();
+  await database.drop();
+});
+
+const leasesOf = (monotonicMs = () => systemClock.monotonicMs()): ShardLeases =>
+  createShardLeases({
+    database: ledger.database,
+    clock: { ...systemClock, monotonicMs },
+    databaseClock: ledger.databaseClock,
+  });
+
+/** As it is after so many seconds without a word of anybody. */
+const letAllRunOut = () =>
+  runSql(
+    database.url,
+    "update relay_lease set expire_time = '-infinity'; update relay set expire_time = '-infinity'",
+  );
+
+test("Leases are shared anew when a relay comes and when one is gone", async () => {
+  const relays = [leasesOf(), leasesOf(), leasesOf()];
+  const rounds = async (count: number) => {
+    for (let i = 0; i < count; i++) {
+      for (const relay of relays) {
+        await relay.renew();
+        await relay.yieldSurplus();
+      }
+    }
+  };
+  const sizes = () => relays.map((relay) => relay.held().size);
+  await relays[0]!.renew();
+  expect(sizes()).toEqual([64, 0, 0]);
+  await rounds(2);
+  expect(sizes().toSorted((a, b) => a - b)).toEqual([20, 22, 22]);
+  const all = relays.flatMap((relay) => [...relay.held().keys()]);
+  expect(new Set(all).size).toBe(64);
+  const gone = relays.pop()!;
+  await letAllRunOut();
+  await rounds(2);
+  expect(sizes()).toEqual([32, 32]);
+  await gone.release();
+  expect(sizes()).toEqual([32, 32]);
+});
+
+test("Leases end by the own clock before they do by PostgreSQL's, and come back when they're renewed", async () => {
+  let nowMs = 0;
+  const leases = leasesOf(() => nowMs);
+  expect(leases.held().size).toBe(0);
+  await leases.renew();
+  nowMs = 5_999;
+  expect(leases.held().size).toBe(64);
+  nowMs = 6_000;
+  expect(leases.held().size).toBe(0);
+  await leases.renew();
+  expect([...new Set(leases.held().values())]).toEqual([1]);
+});
+
+test("Leases let nobody mark events of a shard that others have taken", async () => {
+  await ledger.openFunded(20n);
+  const outbox = createOutbox(ledger.database);
+  const isMarked = async () =>
+    (await runSql(database.url, "select publish_time is not null from payment_event")).flat();
+  const late = leasesOf();
+  await late.renew();
+  const epochs = late.held();
+  const events = await outbox.unpublished([...epochs.keys()]);
+  expect(events).toHaveLength(1);
+  await letAllRunOut();
+  const next = leasesOf();
+  await next.renew();
+  await outbox.mark(events, epochs);
+  expect(await isMarked()).toEqual([false]);
+  await outbox.mark(events, next.held());
+  expect(await isMarked()).toEqual([true]);
+});
