@@ -69,11 +69,21 @@ export function createKafkaPublisher(kafka: Kafka, topic: EventTopic): Publisher
     }
   }
 
+  async function open(): Promise<Producer> {
+    connected ??= connect();
+    try {
+      return await connected;
+    } catch (error) {
+      abandon();
+      throw error;
+    }
+  }
+
   return {
+    open: async () => void (await open()),
     async publish(events) {
-      connected ??= connect();
+      const producer = await open();
       try {
-        const producer = await connected;
         for (const part of partsOf(events)) {
           await producer.send({ topic: topic.name, acks: -1, messages: part.map(toMessage) });
         }

@@ -14,6 +14,8 @@ export interface OutboxEvent {
 
 /** Where the relay's events go. */
 export interface Publisher {
+  /** Makes what it needs, unless that is there. Throws if it couldn't publish now. */
+  readonly open: () => Promise<void>;
   /**
    * Resolves once all are kept for good, those of a payment in the order given. Throws
    * RefusedEventsError if one of them is at fault. After any other error it's unknown which of them

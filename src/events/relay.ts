@@ -44,7 +44,8 @@ interface Halt {
 }
 
 /**
- * Looks for unpublished events of its shards, publishes them in order, and marks them:
+ * Looks for unpublished events of its shards, publishes them in order, and marks them; without a
+ * publisher that could take them, it doesn't look.
  *
  * 1. Read. A crash from here on leaves everything to whoever leases the shards next.
  * 2. Publish, unless the lease may have run out meanwhile. A crash after it publishes the same
@@ -82,6 +83,7 @@ export function createRelay(deps: RelayDeps): Relay {
 
   /** Returns how many events were found. */
   async function publishOnce(): Promise<number> {
+    await publisher.open();
     await leases.yieldSurplus();
     const epochs = leases.held();
     const shards = nextShards([...epochs.keys()]);

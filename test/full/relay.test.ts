@@ -141,6 +141,46 @@ test("an event that is too large for the topic halts its shard until it fits", a
   expect(followByRule(reader.events).breaches).toEqual([]);
 });
 
+test("a writer whose transaction is open for 5 s delays no other payment's event, and loses none", async () => {
+  await startApp("relay");
+  await runSql(
+    database.url,
+    `create function linger() returns trigger language plpgsql as $$ begin
+       if current_setting('test.linger', true) = 'yes' then perform pg_sleep(5); end if;
+       return null;
+     end $$;
+     create constraint trigger linger after insert on payment_event deferrable initially deferred
+       for each row execute function linger()`,
+  );
+  // Its events have their ids, and wait in their transaction's COMMIT.
+  const lingering = new URL(database.url);
+  lingering.searchParams.set("options", "-c test.linger=yes");
+  const debtor = await ledger.open({ overdraftMode: "UNBOUNDED" });
+  const creditor = await ledger.open({ ownerId: "bob" });
+  const slow = await openLedger(lingering.href);
+  const payment = { debtorAccountId: debtor.id, creditorAccountId: creditor.id, amountMinor: 1n };
+  let hasPaid = false;
+  const paying = slow.pay(payment).then((paid) => {
+    hasPaid = true;
+    return paid.payment.id;
+  });
+  await until(async () => {
+    const text = "select from pg_stat_activity where wait_event = 'PgSleep'";
+    return (await runSql(database.url, text)).length > 0;
+  }, "it lingers");
+  const others = await pay(200);
+  await until(async () => (await unpublished()) === "0", "the others are published");
+  reader = await readTopic(kafka.brokers, topic);
+  await until(() => reader!.events.length === 200, "the others are read");
+  expect(hasPaid).toBe(false);
+  const late = await paying;
+  await slow.close();
+  await until(() => reader!.events.length === 201, "it is published");
+  expect(reader.events.at(-1)?.paymentId).toBe(late);
+  const { eventIds } = followByRule(reader.events);
+  expect([...eventIds.keys()].toSorted()).toEqual([...others, late].toSorted());
+});
+
 test("without Kafka payments go on and are ready; the relay isn't, until Kafka is back", async () => {
   const [relay, service] = await Promise.all([
     startApp("relay"),

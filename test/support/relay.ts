@@ -25,6 +25,7 @@ export function createKeepingPublisher(): KeepingPublisher {
     kept: [],
     batches: [],
     before: () => undefined,
+    open: async () => undefined,
     async publish(events) {
       publisher.batches.push(events.length);
       await publisher.before(events);
@@ -79,9 +80,13 @@ export function toSeenEvent({ payload }: Pick<OutboxEvent, "payload">): SeenEven
   return { eventId, sequence, paymentId: payment!.id };
 }
 
-/** Waits until it holds, at most for half a minute. */
-export async function until(holds: () => boolean | Promise<boolean>, what: string): Promise<void> {
-  const deadline = AbortSignal.timeout(30_000);
+/** Waits until it holds, at most for half a minute unless told otherwise. */
+export async function until(
+  holds: () => boolean | Promise<boolean>,
+  what: string,
+  limitMs = 30_000,
+): Promise<void> {
+  const deadline = AbortSignal.timeout(limitMs);
   while (!(await holds())) {
     if (deadline.aborted) throw new Error(`it never came: ${what}`);
     await sleep(20);

@@ -9,14 +9,25 @@ import { groupLives, run } from "./service-process.ts";
 export interface ServiceInstance {
   /** Pays by Connect JSON. Throws an error whose `reason` is that of the answer, or `NETWORK`. */
   readonly pay: (payment: TestPayment) => Promise<Committed>;
+  /** Pays all, each by itself, in one call. Throws as `pay` if one of them is still open. */
+  readonly payBatch: (payments: readonly TestPayment[]) => Promise<Committed[]>;
+  readonly adminUrl: string;
+  /** To its process. */
+  readonly signal: (signal: NodeJS.Signals) => void;
   /** `kill -9`, and waits until it's gone. */
   readonly kill: () => Promise<void>;
   /** SIGTERM, and waits until it has ended by itself; its exit code. */
   readonly stop: () => Promise<number | null>;
 }
 
-/** Starts `node src/main.ts` on free ports of the loopback and waits until it serves. */
-export async function startInstance(databaseUrl: string): Promise<ServiceInstance> {
+/**
+ * Starts `node src/main.ts` on free ports of the loopback, with further settings if given, and waits
+ * until it does its work.
+ */
+export async function startInstance(
+  databaseUrl: string,
+  settings: Readonly<Record<string, string>> = {},
+): Promise<ServiceInstance> {
   const adminKey = "an-administrators-key-that-tests-use";
   const service = run([process.execPath, "src/main.ts", "--json"], {
     DATABASE_URL: databaseUrl,
@@ -24,18 +35,23 @@ export async function startInstance(databaseUrl: string): Promise<ServiceInstanc
     PORT: "0",
     ADMIN_PORT: "0",
     LOG_LEVEL: "warn",
+    ...settings,
   });
-  const { apiUrl } = JSON.parse(await service.printed("\n")) as { apiUrl: string };
+  const urls = JSON.parse(await service.printed("\n")) as { apiUrl?: string; adminUrl: string };
+  const { apiUrl = "", adminUrl } = urls;
   const headers = { "content-type": "application/json", authorization: `Bearer ${adminKey}` };
+  const call = (path: string, request: unknown) =>
+    exchange(`${apiUrl}${path}`, { method: "POST", headers, body: JSON.stringify(request) });
   return {
-    async pay(payment) {
-      const body = JSON.stringify(toJson(payment));
-      const answer = await exchange(`${apiUrl}${CREATE_PAYMENT}`, {
-        method: "POST",
-        headers,
-        body,
-      });
-      return toCommitted(answer);
+    adminUrl,
+    signal: service.signal,
+    pay: async (payment) => toCommitted(await call(CREATE_PAYMENT, toJson(payment))),
+    async payBatch(payments) {
+      const answer = await call(BATCH_CREATE_PAYMENTS, { requests: payments.map(toJson) });
+      const { results } = answer as { results: readonly BatchResultJson[] };
+      const failed = results.find(({ error }) => error)?.error;
+      if (failed) throw Object.assign(new Error(failed.message), failed);
+      return results.map(toCommitted);
     },
     async kill() {
       if (groupLives(service.pid)) service.killHard();
@@ -58,15 +74,30 @@ export async function payUntilTold(
   payment: TestPayment,
   first = 0,
 ): Promise<Committed> {
+  return untilTold(instances, (instance) => instance.pay(payment), first);
+}
+
+/** As `payUntilTold`, for any call that may be sent again. */
+export async function untilTold<T>(
+  instances: readonly ServiceInstance[],
+  call: (instance: ServiceInstance) => Promise<T>,
+  first = 0,
+): Promise<T> {
   for (let attempt = 0; ; attempt++) {
     try {
-      return await instances[(first + attempt) % instances.length]!.pay(payment);
+      return await call(instances[(first + attempt) % instances.length]!);
     } catch (error) {
       const isOpen = ["NETWORK", "UNAVAILABLE"].includes((error as { reason: string }).reason);
       if (!isOpen || attempt === 1_200) throw error;
       await sleep(50);
     }
   }
+}
+
+const BATCH_CREATE_PAYMENTS = "/instantpayment.v1.PaymentService/BatchCreatePayments";
+
+interface BatchResultJson {
+  readonly error?: { readonly reason: string; readonly message: string };
 }
 
 async function exchange(url: string, request: RequestInit): Promise<unknown> {
