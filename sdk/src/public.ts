@@ -19,6 +19,8 @@ export type {
 export type { BatchMethods, BatchOptions, BatchResult } from "./batch.ts";
 export type { ErrorCode, FieldViolation } from "./error.ts";
 export { InstantPaymentError } from "./error.ts";
+export type { PaymentEvent, PaymentEventType } from "./event.ts";
+export { decodePaymentEvent } from "./event.ts";
 export type {
   ApiKey,
   ApiKeyFilter,

@@ -1,7 +1,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { systemClock } from "../kernel/clock.ts";
+import { type Config, readConfig } from "../config.ts";
 import { createEventLog } from "../events/event-log.ts";
+import { tailTopic } from "../events/kafka-tail.ts";
 import { decodePaymentEvent } from "../payments/payment.event.ts";
+import { createKafka, kafkaErrorCode } from "../platform/kafka.ts";
 import { StartupError } from "../platform/startup-error.ts";
 import { assertMigrated } from "../scheduler/prepare-schema.ts";
 import type { Command } from "./command.ts";
@@ -14,7 +17,8 @@ const LOOK_EVERY_MS = 200;
 export const eventsTail: Command = {
   summary: "Show the latest events of payments and those to come",
   help: [
-    "Shows the last ten events, then each one as it's committed, until Ctrl-C.",
+    "Shows the last ten events, then each one as it comes, until Ctrl-C: from Kafka if KAFKA_BROKERS",
+    "is set, otherwise from the log in the database.",
     "",
     "  --limit N   show the last N events and end",
     "  --json      each event on a line, as instantpayment.v1.PaymentEvent in JSON",
@@ -23,20 +27,47 @@ export const eventsTail: Command = {
   async run({ json, print, values }) {
     const limit = parseLimit(values["limit"]);
     const show = (payload: Uint8Array) => print(describe(decodePaymentEvent(payload), json));
-    await withDatabase(async (database) => {
-      await assertMigrated(database);
-      const log = createEventLog({ orm: database.orm, now: () => systemClock.now() });
-      const stopped = stopSignal();
-      for (const row of await log.latest(limit ?? SHOWN_AT_FIRST)) show(row.payload);
-      if (limit !== undefined) return;
-      while (!stopped.aborted) {
-        await sleep(LOOK_EVERY_MS, undefined, { signal: stopped }).catch(() => {});
-        for (const row of await log.fresh()) show(row.payload);
-      }
-    });
+    const config = readConfig({ serving: false });
+    const { KAFKA_BROKERS: brokers } = config;
+    if (brokers === undefined) await tailLog(limit, show);
+    else await tailKafka(config, brokers, limit, show);
     return 0;
   },
 };
+
+type Show = (payload: Uint8Array) => void;
+
+async function tailLog(limit: number | undefined, show: Show): Promise<void> {
+  await withDatabase(async (database) => {
+    await assertMigrated(database);
+    const log = createEventLog({ orm: database.orm, now: () => systemClock.now() });
+    const stopped = stopSignal();
+    for (const row of await log.latest(limit ?? SHOWN_AT_FIRST)) show(row.payload);
+    if (limit !== undefined) return;
+    while (!stopped.aborted) {
+      await sleep(LOOK_EVERY_MS, undefined, { signal: stopped }).catch(() => {});
+      for (const row of await log.fresh()) show(row.payload);
+    }
+  });
+}
+
+async function tailKafka(
+  config: Config,
+  brokers: readonly string[],
+  limit: number | undefined,
+  show: Show,
+): Promise<void> {
+  const topic = config.KAFKA_TOPIC;
+  const until = limit === undefined ? { until: stopSignal() } : {};
+  const tail = { topic, limit: limit ?? SHOWN_AT_FIRST, show, ...until };
+  await tailTopic(createKafka(brokers, config), tail).catch((cause: unknown) => {
+    const isMissing = kafkaErrorCode(cause) === "UNKNOWN_TOPIC_OR_PARTITION";
+    const reason = isMissing
+      ? `Kafka has no topic ${topic}: the relay makes it, or KAFKA_TOPIC names another`
+      : `Kafka can't be read: ${cause instanceof Error ? cause.message : String(cause)}`;
+    throw new StartupError("unavailable", reason, { cause });
+  });
+}
 
 function parseLimit(limit: string | boolean | undefined): number | undefined {
   if (limit === undefined) return undefined;

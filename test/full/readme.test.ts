@@ -7,6 +7,7 @@ import { startEmbeddedPostgres } from "../../src/platform/embedded-postgres.ts";
 import { type Checkout, cloneWorkingTree } from "../support/checkout.ts";
 import { type Sample, sectionsOf, withoutIds } from "../support/markdown-samples.ts";
 import { freePort } from "../../src/platform/listen.ts";
+import { startKafka, type KafkaService } from "../support/services/kafka.ts";
 import { openTerminal, type Terminal } from "../support/terminal.ts";
 import { installGrpcurl } from "../support/tools/grpcurl.ts";
 
@@ -17,6 +18,12 @@ const sections = sectionsOf(await readFile("README.md", "utf8"));
 const START = "npm start"; // It stays, in a terminal of its own.
 const BANNER_END = /Admin key[^]*\n\n$/;
 
+/** Commands that stay until Ctrl-C; they're ended once they have shown an event. */
+const STAYS = /^(npx node|\.\.\/reports\/bin\/python) \S+\/events\.(ts|py)$/;
+/** By the language of a sample that is to be put into a file. */
+const FILES = ["js", "ts", "python"];
+
+let kafka: KafkaService;
 let checkout: Checkout;
 let terminal: Terminal;
 /** Of the README, and of this run. */
@@ -26,9 +33,11 @@ let banner = "";
 
 beforeAll(async () => {
   const grpcurl = await installGrpcurl();
+  kafka = await startKafka({ own: true });
   checkout = await cloneWorkingTree();
   const port = String(await freePort());
   addresses.set("127.0.0.1:8080", `127.0.0.1:${port}`);
+  addresses.set("127.0.0.1:9092", kafka.brokers[0]!);
   addresses.set("127.0.0.1:5432", new URL(inject("postgresUrl")).host);
   terminal = openTerminal(checkout.folder, { PORT: port, ADMIN_PORT: String(adminPort) });
   await terminal.run(`PATH="$PATH:${join(grpcurl, "..")}"`);
@@ -36,6 +45,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await terminal.close();
+  await kafka.stop();
   await onPostgres("DROP DATABASE IF EXISTS payment WITH (FORCE); DROP ROLE IF EXISTS payment");
   // Whatever a failed test left: adopted and ended.
   const dataDir = join(checkout.folder, ".data");
@@ -61,9 +71,19 @@ async function onPostgres(statements: string): Promise<void> {
 
 async function runShell({ text }: Sample): Promise<string> {
   const lines = here(text).split("\n");
-  const output = await terminal.run(lines.filter((line) => line !== START).join("\n"));
+  const output = await terminal.run(
+    lines
+      .filter((line) => line !== START)
+      .map((line) => (STAYS.test(line) ? untilItShows(line) : line))
+      .join("\n"),
+  );
   if (lines.includes(START)) banner = await terminal.serve(START, BANNER_END);
   return output;
+}
+
+function untilItShows(command: string): string {
+  const seen = "until grep SETTLED ../shown; do sleep 0.2; done";
+  return `: >../shown; ${command} >../shown & PID=$!; ${seen}; kill $PID`;
 }
 
 const followed = new Set<string>();
@@ -80,7 +100,7 @@ async function follow(title: string): Promise<string> {
     else if (language === "text") expect(withoutIds(answer.trim())).toBe(withoutIds(text));
     else if (language === "json")
       expect(JSON.parse(withoutIds(answer))).toEqual(JSON.parse(withoutIds(text)));
-    else if (language === "js") {
+    else if (FILES.includes(language)) {
       const [, path = ""] = /`(.*)`/.exec(introduction) ?? [];
       await writeFile(join(checkout.folder, path), text);
     } else throw new Error(`nobody tries a sample like this one:\n${language}\n${text}`);
@@ -175,6 +195,15 @@ test("the calls of the banner pay as they're copied, at the first start and at a
   banner = await terminal.serve(START, BANNER_END);
   expect(banner).not.toContain("shown once");
   expect(await runBanner()).toEqual(expected("109750"));
+  await terminal.stopServing();
+});
+
+test("with Kafka the events of all payments so far are read by the CLI, TypeScript and Python", async () => {
+  const answers = await follow("Events in Kafka");
+  expect(answers).toMatch(/^PAYMENT_EVENT_TYPE_SETTLED \d+ EUR [0-9a-f-]{36}$/m);
+  expect(await terminal.run("npx instant-payment events tail --limit 3")).toMatch(
+    /^(\S+ SETTLED \d+ EUR .*\n){3}$/,
+  );
   await terminal.stopServing();
 });
 

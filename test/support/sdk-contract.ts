@@ -158,6 +158,3 @@ export const ANSWERS = {
     keyof sdk.LedgerFinding
   >,
 };
-
-/** Messages that no method carries; the package has them among its generated ones. */
-export const GENERATED_ONLY = ["PaymentEvent"];

@@ -1,5 +1,8 @@
 import type { Money as WireMoney } from "../../gen/instantpayment/v1/money_pb.ts";
-import type { Payment as WirePayment } from "../../gen/instantpayment/v1/payment_pb.ts";
+import type {
+  Payment as WirePayment,
+  PaymentEvent as WireEvent,
+} from "../../gen/instantpayment/v1/payment_pb.ts";
 import type {
   BatchCreatePaymentsError,
   BatchCreatePaymentsRequest,
@@ -69,6 +72,16 @@ export const PAYMENT_ANSWERS = {
     createTime: "createTime",
     updateTime: "updateTime",
   } satisfies Record<FieldOf<WirePayment>, keyof sdk.Payment>,
+  PaymentEvent: {
+    eventId: "eventId",
+    sequence: "sequence",
+    type: "type",
+    payment: "payment",
+    previousStatus: "previousStatus",
+    occurTime: "occurTime",
+    debtorEntrySequence: "debtorEntrySequence",
+    creditorEntrySequence: "creditorEntrySequence",
+  } satisfies Record<FieldOf<WireEvent>, keyof sdk.PaymentEvent>,
   CreatePaymentResponse: { payment: "itself", replayed: "replayed" } satisfies Record<
     FieldOf<CreatePaymentResponse>,
     keyof sdk.CreatedPayment | "itself"

@@ -6,16 +6,19 @@ import {
   isMessage,
   type Message,
   ScalarType,
+  toBinary,
 } from "@bufbuild/protobuf";
 import { reflect } from "@bufbuild/protobuf/reflect";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { createRouterTransport } from "@connectrpc/connect";
 import { describe, expect, test } from "vitest";
+import { type PaymentEvent, PaymentEventSchema } from "../../gen/instantpayment/v1/payment_pb.ts";
 import { createInstantPaymentOn, type InstantPayment } from "../../sdk/src/client.ts";
+import { decodePaymentEvent } from "../../sdk/src/event.ts";
 import { fromMinorUnits } from "../../sdk/src/money.ts";
 import { contractFiles } from "../support/contract.ts";
 import { CALLS } from "../support/sdk-calls.ts";
-import { ANSWERS, GENERATED_ONLY, METHODS, REQUESTS } from "../support/sdk-contract.ts";
+import { ANSWERS, METHODS, REQUESTS } from "../support/sdk-contract.ts";
 
 const tables: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   ...REQUESTS,
@@ -128,10 +131,16 @@ describe("The SDK has all of the contract:", () => {
     expect(Object.entries(table).map(([name, row]) => [name, Object.keys(row)])).toEqual(
       expect.arrayContaining(names),
     );
-    expect(new Set([...Object.keys(tables), ...GENERATED_ONLY])).toEqual(
-      new Set(messages.map((message) => message.name)),
-    );
+    expect(new Set(Object.keys(tables))).toEqual(new Set(messages.map((message) => message.name)));
     expect(Object.keys(fullService().client.raw)).toHaveLength(services.length);
+  });
+
+  test("its event, which decodePaymentEvent reads and nothing else", () => {
+    const event = sample(PaymentEventSchema) as PaymentEvent;
+    expectShown(PaymentEventSchema, event, decodePaymentEvent(toBinary(PaymentEventSchema, event)));
+    for (const body of [new Uint8Array(), Buffer.from("{}"), Buffer.from([10, 200])]) {
+      expect(() => decodePaymentEvent(body)).toThrow("body isn't a PaymentEvent");
+    }
   });
 
   test.each(methods.map((method) => [method.localName, method] as const))(

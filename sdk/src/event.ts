@@ -1,0 +1,62 @@
+import { fromBinary } from "@bufbuild/protobuf";
+import {
+  type PaymentEvent as WireEvent,
+  PaymentEventSchema,
+  PaymentEventType as WireType,
+  PaymentStatus as WireStatus,
+} from "../../gen/instantpayment/v1/payment_pb.ts";
+import { invalidInput } from "./error.ts";
+import { type Payment, type PaymentStatus, paymentFromWire } from "./payment.ts";
+import { countOf, dateOf, nameOf, type NameOut } from "./wire.ts";
+
+/** What happened to a payment. */
+export type PaymentEventType = NameOut<typeof WireType>;
+
+/** One committed change of a payment, as Kafka carries it. Plain data. */
+export interface PaymentEvent {
+  /** A UUID that stays the same however often the event is delivered. */
+  readonly eventId: string;
+  /**
+   * The payment's `sequence` after this change. Drop an event whose sequence isn't above the last
+   * one you saw of the same payment.
+   */
+  readonly sequence: number;
+  readonly type: PaymentEventType;
+  /** The payment right after the change, as an administrator sees it. */
+  readonly payment: Payment;
+  /** The status before the change; undefined for a new payment. */
+  readonly previousStatus: PaymentStatus | undefined;
+  /** When the change was booked. */
+  readonly occurTime: Date;
+  /** The number of the entry on the debtor account; 0 if the change booked none. */
+  readonly debtorEntrySequence: number;
+  /** The number of the entry on the creditor account; 0 if the change booked none. */
+  readonly creditorEntrySequence: number;
+}
+
+/**
+ * Reads an event from the body of a Kafka message. Throws INVALID_FIELD if it isn't one, or is of a
+ * currency that this package doesn't know.
+ */
+export function decodePaymentEvent(body: Uint8Array): PaymentEvent {
+  const event = readEvent(body);
+  if (event.payment?.amount === undefined) throw invalidInput("body", "isn't a PaymentEvent");
+  return {
+    eventId: event.eventId,
+    sequence: event.sequence,
+    type: nameOf(WireType, event.type) ?? "UNRECOGNIZED",
+    payment: paymentFromWire(event.payment),
+    previousStatus: nameOf(WireStatus, event.previousStatus),
+    occurTime: dateOf(event.occurTime),
+    debtorEntrySequence: countOf(event.debtorEntrySequence),
+    creditorEntrySequence: countOf(event.creditorEntrySequence),
+  };
+}
+
+function readEvent(body: Uint8Array): WireEvent {
+  try {
+    return fromBinary(PaymentEventSchema, body);
+  } catch {
+    throw invalidInput("body", "isn't a PaymentEvent");
+  }
+}
