@@ -1,11 +1,13 @@
 import type { Database } from "../platform/database.ts";
 import type { Logger } from "../platform/logger.ts";
+import { dropPublishedEvents } from "./event-partitions.ts";
 import { ensurePartitions } from "./partitions.ts";
 
 const EVERY_MS = 60 * 60 * 1_000;
 
 /**
- * Makes the coming partitions every hour; they reach a week ahead, so a failed try is only logged.
+ * Makes the coming partitions and drops those of published events every hour, for the first time
+ * after one; they reach a week ahead, so a failed try is only logged.
  * Returns what ends the job, after a try that is under way.
  */
 export function startPartitionJob(database: Database, logger: Logger): () => Promise<void> {
@@ -23,7 +25,9 @@ async function tryOnce(database: Database, logger: Logger): Promise<void> {
   try {
     const partitions = await ensurePartitions(database);
     if (partitions.length > 0) logger.info({ partitions }, "partitions made");
+    const dropped = await dropPublishedEvents(database);
+    if (dropped.length > 0) logger.info({ dropped }, "partitions dropped");
   } catch (err) {
-    logger.error({ err }, "partitions can't be made");
+    logger.error({ err }, "partitions can't be made or dropped");
   }
 }
