@@ -80,8 +80,6 @@ export interface App {
 const COMMIT_LANES = 1;
 /** For probes, for making partitions and for finding callers' keys. */
 const OTHER_COMMIT_CONNECTIONS = 3;
-/** For events and for leases, neither of which waits for the other. */
-const RELAY_CONNECTIONS = 2;
 
 /** Puts the service together; nothing happens until it's started. */
 export function createApp(options: AppOptions): App {
@@ -102,7 +100,7 @@ export function createApp(options: AppOptions): App {
       url: source.url,
       entities,
       poolSize: config.DATABASE_POOL_SIZE,
-      commitPoolSize: COMMIT_LANES + OTHER_COMMIT_CONNECTIONS + RELAY_CONNECTIONS,
+      commitPoolSize: COMMIT_LANES + OTHER_COMMIT_CONNECTIONS,
     });
     closers.push(() => database.close());
     const mayMigrate = config.DATABASE_URL === undefined || config.MIGRATE === "auto";

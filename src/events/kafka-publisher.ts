@@ -1,6 +1,7 @@
-import type { Admin, Kafka, Message, Producer } from "kafkajs";
+import type { Admin, Kafka, Message, PartitionerArgs, Producer } from "kafkajs";
 import { kafkaErrorCode } from "../platform/kafka.ts";
 import { cloudEventHeaders } from "./cloud-event.ts";
+import { shardOf } from "./shard.ts";
 import { type OutboxEvent, type Publisher, RefusedEventsError } from "./publisher.ts";
 
 /** The topic that events go to, and how it's made if there is none. */
@@ -26,8 +27,9 @@ const REFUSALS = new Set([
 ]);
 
 /**
- * Publishes to Kafka, by an idempotent producer that waits for all replicas in sync: the payment's
- * id as the key, so that the events of a payment are in one partition.
+ * Publishes to Kafka, by an idempotent producer that waits for all replicas in sync. The key is the
+ * payment's id, the partition that of its shard: kafkajs's own hash of the key is a tenth of all
+ * that publishing costs.
  */
 export function createKafkaPublisher(kafka: Kafka, topic: EventTopic): Publisher {
   let connected: Promise<Producer> | undefined;
@@ -39,6 +41,7 @@ export function createKafkaPublisher(kafka: Kafka, topic: EventTopic): Publisher
       idempotent: true,
       maxInFlightRequests: 1,
       allowAutoTopicCreation: false,
+      createPartitioner: () => partitionOf,
       retry: { retries: 4 },
     });
     await producer.connect();
@@ -146,6 +149,11 @@ function* partsOf(events: readonly OutboxEvent[]): Generator<readonly OutboxEven
     bytes += size;
   }
   yield events.slice(first);
+}
+
+/** The same for all events of a payment. */
+function partitionOf({ message, partitionMetadata }: PartitionerArgs): number {
+  return shardOf(String(message.key)) % partitionMetadata.length;
 }
 
 function toMessage(event: OutboxEvent): Message {

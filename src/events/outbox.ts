@@ -25,7 +25,7 @@ export interface Outbox {
 }
 
 /** Events of one look: what a relay holds in memory at most, at 64 KiB each in the worst case. */
-const MAX_EVENTS = 1_024;
+export const MAX_EVENTS = 1_024;
 const MAX_EVENTS_OF_A_SHARD = 64;
 const MAX_COUNTED = 1_000_000;
 
@@ -34,22 +34,27 @@ const MAX_COUNTED = 1_000_000;
  * event's row comes after the row of its payment's earlier event, so order by id is the payment's.
  */
 const UNPUBLISHED = `
-  select e.shard, e.id, e.event_id, e.payment_id,
+  select e.shard, e.id, e.event_id, e.payment_id, e.sequence,
     (extract(epoch from e.create_time) * 1000)::float8 as occur_time_ms, e.payload
   from unnest($1::smallint[]) as leased(shard) cross join lateral (
-    select shard, id, event_id, payment_id, create_time, payload from payment_event
+    select shard, id, event_id, payment_id, sequence, create_time, payload from payment_event
     where shard = leased.shard and publish_time is null
     order by id limit ${MAX_EVENTS_OF_A_SHARD}) e
   limit ${MAX_EVENTS}`;
 
-/** The times are there for PostgreSQL to look into their partitions alone. */
+/**
+ * By the primary key, of which PostgreSQL can't think that reading the whole index of what isn't
+ * published would be quicker. The bounds are there for it to open their partitions alone.
+ */
 const MARK = `
   with marked as (
     update payment_event e set publish_time = clock_timestamp()
-    from unnest($1::smallint[], $2::bigint[], $3::bigint[]) as p(shard, id, epoch)
+    from unnest($1::uuid[], $2::int[], $3::float8[], $4::smallint[], $5::bigint[])
+      as p(payment_id, sequence, ms, shard, epoch)
     join relay_lease l on l.shard = p.shard and l.epoch = p.epoch
-    where e.shard = p.shard and e.id = p.id and e.publish_time is null
-      and e.create_time between to_timestamp($4::float8 / 1000) and to_timestamp($5::float8 / 1000))
+    where e.payment_id = p.payment_id and e.sequence = p.sequence and e.publish_time is null
+      and e.create_time = to_timestamp(p.ms / 1000)
+      and e.create_time between to_timestamp($6::float8 / 1000) and to_timestamp($7::float8 / 1000))
   select (extract(epoch from clock_timestamp()) * 1000)::float8 as now`;
 
 const BACKLOG = `
@@ -65,12 +70,13 @@ interface OutboxRow {
   readonly id: string;
   readonly event_id: string;
   readonly payment_id: string;
+  readonly sequence: number;
   readonly occur_time_ms: number;
   readonly payload: Buffer;
 }
 
 /** Reads and marks the rows of `payment_event`. */
-export function createOutbox({ commitPool: pool }: Pick<Database, "commitPool">): Outbox {
+export function createOutbox({ outboxPool: pool }: Pick<Database, "outboxPool">): Outbox {
   return {
     async unpublished(shards) {
       const { rows } = await pool.query<OutboxRow>({
@@ -83,6 +89,7 @@ export function createOutbox({ commitPool: pool }: Pick<Database, "commitPool">)
         id: row.id,
         eventId: row.event_id,
         paymentId: row.payment_id,
+        sequence: row.sequence,
         occurTimeMs: row.occur_time_ms,
         payload: row.payload,
       }));
@@ -93,8 +100,10 @@ export function createOutbox({ commitPool: pool }: Pick<Database, "commitPool">)
         name: "outbox-mark",
         text: MARK,
         values: [
+          events.map(({ paymentId }) => paymentId),
+          events.map(({ sequence }) => sequence),
+          times,
           events.map(({ shard }) => shard),
-          events.map(({ id }) => id),
           events.map(({ shard }) => epochs.get(shard)),
           Math.min(...times),
           Math.max(...times),

@@ -6,6 +6,7 @@ export interface OutboxEvent {
   readonly id: string;
   readonly eventId: string;
   readonly paymentId: string;
+  readonly sequence: number;
   /** When the change was booked, in ms since 1970. */
   readonly occurTimeMs: number;
   /** The encoded `instantpayment.v1.PaymentEvent`. */

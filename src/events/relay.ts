@@ -3,7 +3,7 @@ import { backoffMs } from "../kernel/backoff.ts";
 import type { Clock, DatabaseClock } from "../kernel/clock.ts";
 import type { Logger } from "../platform/logger.ts";
 import type { RelayMetrics } from "../platform/metrics.ts";
-import type { Outbox } from "./outbox.ts";
+import { MAX_EVENTS, type Outbox } from "./outbox.ts";
 import { RefusedEventsError, type OutboxEvent, type Publisher } from "./publisher.ts";
 import { LEASE_MS, type ShardLeases } from "./shard-leases.ts";
 
@@ -31,7 +31,7 @@ export interface RelayDeps {
 /** A lease outlives two renewals that fail. */
 const RENEW_EVERY_MS = LEASE_MS / 3;
 /** From one look to the next while there is work: what comes meanwhile is published together. */
-const PACE_MS = 40;
+const PACE_MS = 80;
 /** From one look to the next while there is none, twice as long each time. */
 const IDLE_MS = { first: 50, most: 250 };
 /** After a failure: of Kafka or PostgreSQL for all shards, of an event for its own. */
@@ -73,7 +73,8 @@ export function createRelay(deps: RelayDeps): Relay {
         await pause(backoffMs(failures, BACKOFF_MS.first, BACKOFF_MS.most));
       } else if (found > 0) {
         idleMs = IDLE_MS.first;
-        await pause(startMs + PACE_MS - clock.monotonicMs());
+        // A backlog is published without a break.
+        if (found < MAX_EVENTS) await pause(startMs + PACE_MS - clock.monotonicMs());
       } else {
         await Promise.race([pause(idleMs), awake.promise]);
         idleMs = Math.min(idleMs * 2, IDLE_MS.most);

@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import type { Clock, DatabaseClock } from "../kernel/clock.ts";
 import type { Database } from "../platform/database.ts";
+import { SHARDS } from "./shard.ts";
 
 /** The shards that this relay, and no other, publishes. */
 export interface ShardLeases {
@@ -19,14 +20,12 @@ export interface ShardLeases {
 
 /** What leases need. */
 export interface ShardLeasesDeps {
-  readonly database: Pick<Database, "commitPool">;
+  readonly database: Pick<Database, "outboxPool">;
   readonly clock: Clock;
   /** Told of PostgreSQL's time. */
   readonly databaseClock: DatabaseClock;
 }
 
-/** All events are of one of these, and always will be: what a payment's id hashes to. */
-const SHARDS = 64;
 /** A relay that has said nothing for so long counts as gone. */
 export const LEASE_MS = 6_000;
 
@@ -61,7 +60,7 @@ const GIVE_BACK = `update relay_lease set relay_id = null, expire_time = '-infin
  */
 export function createShardLeases(deps: ShardLeasesDeps): ShardLeases {
   const { clock, databaseClock } = deps;
-  const pool = deps.database.commitPool;
+  const pool = deps.database.outboxPool;
   const relayId = randomUUID();
   let leased = new Map<number, number>();
   let validUntilMs = Number.NEGATIVE_INFINITY;

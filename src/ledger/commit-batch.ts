@@ -1,5 +1,6 @@
 import type { MikroORM } from "@mikro-orm/postgresql";
 import type { AccountState } from "../accounts/account.ts";
+import { shardOf } from "../events/shard.ts";
 import type { DatabaseClock } from "../kernel/clock.ts";
 import type { ServiceError } from "../kernel/errors.ts";
 import { uuidv7 } from "../kernel/ids.ts";
@@ -158,9 +159,4 @@ function toEventRow(change: PaymentChange, encode: CommitBatchDeps["encodeEvent"
     shard: shardOf(change.payment.id),
     payload: encode(eventId, change),
   };
-}
-
-/** The shard of a payment's events: its id's last byte modulo 64. Never to be changed. */
-function shardOf(paymentId: string): number {
-  return Number.parseInt(paymentId.slice(-2), 16) & 63;
 }

@@ -23,10 +23,15 @@ export interface Database {
   readonly orm: MikroORM;
   /** Connections that pipeline their statements, for the ledger alone. */
   readonly commitPool: Pool;
+  /** Connections that look for what is unpublished by its index, whatever statistics say. */
+  readonly outboxPool: Pool;
   close(): Promise<void>;
 }
 
 const migrations = [{ name: "0001-first", class: FirstMigration }];
+
+/** For events and for leases, neither of which waits for the other. */
+const OUTBOX_CONNECTIONS = 2;
 
 /** Connects lazily: the first query finds out whether PostgreSQL is there. */
 export async function openDatabase(options: DatabaseOptions): Promise<Database> {
@@ -67,14 +72,24 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
     max: Math.max(2, options.commitPoolSize),
     pipeline: true,
   });
-  // A dropped idle connection is replaced by the pool; without a listener it would end the process.
-  commitPool.on("error", () => {});
-  commitPool.on("connect", (client) => client.on("error", () => {}));
+  const outboxPool = new Pool({
+    ...connection,
+    // Statistics of a queue are old as soon as they're made. By them PostgreSQL reads all that waits
+    // and sorts it, to take the first few: ten times the cost for each event of a backlog.
+    options: "-c plan_cache_mode=force_generic_plan -c enable_bitmapscan=off -c enable_sort=off",
+    max: OUTBOX_CONNECTIONS,
+  });
+  for (const pool of [commitPool, outboxPool]) {
+    // A dropped idle connection is replaced by the pool; without a listener it would end the process.
+    pool.on("error", () => {});
+    pool.on("connect", (client) => client.on("error", () => {}));
+  }
   return {
     orm,
     commitPool,
+    outboxPool,
     async close() {
-      await Promise.all([orm.close(true), commitPool.end()]);
+      await Promise.all([orm.close(true), commitPool.end(), outboxPool.end()]);
     },
   };
 }

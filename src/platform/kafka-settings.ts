@@ -23,7 +23,7 @@ export const KAFKA_SETTINGS = {
   },
   KAFKA_TOPIC_PARTITIONS: {
     description: "Partitions of the topic that the relay makes. Later only Kafka can add some.",
-    default: "12",
+    default: "16",
     parse: wholeNumber(1, 10_000),
   },
   KAFKA_TOPIC_REPLICAS: {

@@ -3,6 +3,7 @@ import { randomUUID } from "node:crypto";
 import { fromBinary } from "@bufbuild/protobuf";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from "vitest";
 import { PaymentEventSchema } from "../../gen/instantpayment/v1/payment_pb.ts";
+import { shardOf } from "../../src/events/shard.ts";
 import { followByRule } from "../support/event-consumer.ts";
 import { expectInvariants } from "../support/invariants.ts";
 import { createTestKafka, readTopic, type TopicReader } from "../support/kafka-topic.ts";
@@ -123,7 +124,6 @@ test("an event that is too large for the topic halts its shard until it fits", a
   });
   const [culprit] = await pay(1, { metadata: { picture: "x".repeat(5_000) } });
   const others = await pay(200);
-  const shardOf = (id: string) => Number.parseInt(id.slice(-2), 16) & 63;
   const behind = others.filter((id) => shardOf(id) === shardOf(culprit!));
   const relay = await startApp("relay");
   await until(async () => (await unpublished()) === String(behind.length + 1), "the others go on");

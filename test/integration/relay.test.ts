@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { Client } from "pg";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { RefusedEventsError, type OutboxEvent } from "../../src/events/publisher.ts";
+import { shardOf } from "../../src/events/shard.ts";
 import { followByRule } from "../support/event-consumer.ts";
 import { expectInvariants } from "../support/invariants.ts";
 import { createMigratedDatabase, openLedger, type TestLedger } from "../support/ledger.ts";
@@ -213,8 +214,6 @@ describe("Several relays", () => {
     for (const publisher of publishers) expect(publisher.kept.length).toBeGreaterThan(0);
   });
 });
-
-const shardOf = (paymentId: string) => Number.parseInt(paymentId.slice(-2), 16) & 63;
 
 /** How many events of the payment's shard aren't before its own. */
 async function rowsFrom(paymentId: string): Promise<number> {

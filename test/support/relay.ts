@@ -47,7 +47,7 @@ export interface TestRelay extends Relay {
 
 /** Starts a relay with connections of its own; `stop` closes them. */
 export async function startTestRelay(url: string, publisher: Publisher): Promise<TestRelay> {
-  const database = await openDatabase({ url, entities, poolSize: 1, commitPoolSize: 3 });
+  const database = await openDatabase({ url, entities, poolSize: 1, commitPoolSize: 2 });
   const log: string[] = [];
   const stream = new Writable({
     write(line: Buffer, _encoding, done) {
