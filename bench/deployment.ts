@@ -2,14 +2,20 @@ import { randomBytes } from "node:crypto";
 import { type LoadDeps, runLoad } from "./load.ts";
 import type { RunLength } from "./measurement.ts";
 import type { ServiceScenario } from "./scenarios.ts";
+import { type EventRelay, startRelay } from "./relay.ts";
 import { type Service, startService } from "./service.ts";
 
 /** The instances that run at a time. */
 export interface Deployment {
   /** Those that the scenario needs, warm; others are stopped first. */
   ensure(scenario: ServiceScenario): Promise<readonly Service[]>;
+  /** Throws if the relay has fallen behind: what it publishes must be counted in. */
+  checkRelay(scenario: ServiceScenario): Promise<void>;
   stop(): Promise<void>;
 }
+
+/** About half a second's payments. */
+const MAX_BEHIND = 4_000;
 
 /** What instances are started with. */
 export interface DeploymentDeps extends LoadDeps {
@@ -22,11 +28,13 @@ export interface DeploymentDeps extends LoadDeps {
 export function createDeployment(deps: DeploymentDeps): Deployment {
   const apiKey = randomBytes(24).toString("hex");
   let services: Service[] = [];
+  let relay: EventRelay | undefined;
   let current = "";
 
   async function stop(): Promise<void> {
-    const running = services;
+    const running = [...services, ...(relay ? [relay] : [])];
     services = [];
+    relay = undefined;
     current = "";
     await Promise.all(running.map((service) => service.stop()));
   }
@@ -41,16 +49,23 @@ export function createDeployment(deps: DeploymentDeps): Deployment {
 
   return {
     async ensure(scenario) {
-      const wanted = `${scenario.processes} on ${scenario.database}`;
+      const wanted = `${scenario.processes} on ${scenario.database}, relay: ${scenario.relay}`;
       if (wanted === current) return services;
       await stop();
       const databaseUrl = deps.urlOf(scenario.database);
       for (let i = 0; i < scenario.processes; i++) {
         services.push(await startService(databaseUrl, apiKey));
       }
+      if (scenario.relay) relay = await startRelay(databaseUrl);
       await warmUp({ ...scenario, callers: 64, batch: 0 });
+      await relay?.untilPublished();
       current = wanted;
       return services;
+    },
+    async checkRelay({ name, relay: isWanted }) {
+      if (!isWanted) return;
+      const behind = (await relay?.unpublished()) ?? 0;
+      if (behind > MAX_BEHIND) throw new Error(`${name}: ${behind} events aren't published`);
     },
     stop,
   };

@@ -51,6 +51,7 @@ export const ROUND_RATIOS: readonly Ratio[] = [
     "json-hot-creditor-64",
     "pgbench-transfer_hot_last-best",
   ),
+  rate("JSON uniform with every event in Kafka to without", `${JSON_64}-relay`, JSON_64, 0.85),
   rate("JSON uniform: two processes to one", `${JSON_64}-two-processes`, JSON_64),
   rate(
     "JSON hot creditor: two processes to one",

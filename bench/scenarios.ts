@@ -20,6 +20,8 @@ export interface ServiceScenario {
   readonly batch: number;
   /** Instances of the service, each of which gets its part of the connections. */
   readonly processes: 1 | 2;
+  /** A process beside them that publishes every payment to a Kafka on the same machine. */
+  readonly relay: boolean;
   readonly database: "empty" | "filled";
 }
 
@@ -47,7 +49,7 @@ export function roundScenarios(): Scenario[] {
     service({ protocol, callers: 8, batch: 100 }),
   );
   const two = PATTERNS.map((pattern) => service({ pattern, processes: 2 }));
-  return [...peers, ...single, ...batches, ...two];
+  return [...peers, ...single, ...batches, ...two, service({ relay: true })];
 }
 
 /** What is measured to see what full tables cost. */
@@ -73,16 +75,18 @@ function service(differs: Partial<ServiceScenario>): ServiceScenario {
     callers: 64,
     batch: 0,
     processes: 1,
+    relay: false,
     database: "empty",
     ...differs,
   } as const;
-  const { protocol, pattern, callers, batch, processes, database } = scenario;
+  const { protocol, pattern, callers, batch, processes, relay, database } = scenario;
   const name = [
     protocol,
     ...(batch > 0 ? [`batch-of-${batch}`] : []),
     pattern,
     callers,
     ...(processes > 1 ? ["two-processes"] : []),
+    ...(relay ? ["relay"] : []),
     ...(database === "filled" ? ["filled"] : []),
   ].join("-");
   return { ...scenario, name };

@@ -9,7 +9,7 @@ const CLI = join(ROOT, "src", "cli", "instant-payment.ts");
 
 /** A running instance. */
 export interface Service {
-  /** Host and port of the API. */
+  /** Host and port of the API, or of the operators' server if it has no API. */
   readonly address: string;
   /** The administrator's. */
   readonly apiKey: string;
@@ -23,8 +23,15 @@ export interface CommandOptions {
   readonly signal: AbortSignal;
 }
 
+/** What differs from a service on its database alone. */
+type Settings = Readonly<Record<string, string>>;
+
 /** Starts an instance as `npm start` does; resolves once it takes calls. */
-export async function startService(databaseUrl: string, apiKey: string): Promise<Service> {
+export async function startService(
+  databaseUrl: string,
+  apiKey: string,
+  settings: Settings = {},
+): Promise<Service> {
   const child = spawn(process.execPath, [...(await startArguments()), "--json"], {
     cwd: ROOT,
     env: {
@@ -33,6 +40,7 @@ export async function startService(databaseUrl: string, apiKey: string): Promise
       PORT: "0",
       ADMIN_PORT: "0",
       LOG_LEVEL: "warn",
+      ...settings,
     },
     stdio: ["ignore", "pipe", "inherit"],
   });
@@ -63,9 +71,9 @@ interface Manifest {
 async function readAddress(child: ChildProcess): Promise<string> {
   if (child.stdout === null) throw new Error("it was started with a pipe");
   for await (const line of createInterface({ input: child.stdout })) {
-    const { apiUrl } = JSON.parse(line) as { apiUrl: string };
+    const { apiUrl, adminUrl } = JSON.parse(line) as { apiUrl?: string; adminUrl: string };
     child.stdout.resume();
-    return new URL(apiUrl).host;
+    return new URL(apiUrl ?? adminUrl).host;
   }
   throw new Error("the service didn't start");
 }

@@ -75,7 +75,9 @@ export async function createStage(deps: StageDeps): Promise<Stage> {
       if (scenario.kind === "pgbench") return measurePgbench(scenario, length);
       const services = await deployment.ensure(scenario);
       await postgres.checkpoint();
-      return runLoad(load, scenario, services, length);
+      const run = await runLoad(load, scenario, services, length);
+      await deployment.checkRelay(scenario);
+      return run;
     },
     verify: (database) => verifyLedger({ databaseUrl: urlOf(database), signal }),
     stop: () => deployment.stop(),
