@@ -12,8 +12,10 @@ import { createDatabaseClock, systemClock } from "./kernel/clock.ts";
 import { createApiKeyRpc } from "./keys/api-key.rpc.ts";
 import { createCallers, type Callers } from "./keys/callers.ts";
 import { createManageKeys, type ManageKeys } from "./keys/manage-keys.ts";
+import { processLock } from "./ledger/account-lock.ts";
 import { createCommitBatch } from "./ledger/commit-batch.ts";
 import { createGroupCommit } from "./ledger/group-commit.ts";
+import { createHeat } from "./ledger/heat.ts";
 import { createLedgerRpc } from "./ledger/ledger.rpc.ts";
 import { createVerifyLedger } from "./ledger/verify.ts";
 import { createBatchCreatePayments } from "./payments/batch-create-payments.ts";
@@ -78,6 +80,7 @@ export interface App {
 
 /** One: with more, batches are smaller and wait for each other's accounts, which costs more. */
 const COMMIT_LANES = 1;
+const HOT_LANES = 1;
 /** For probes, for making partitions and for finding callers' keys. */
 const OTHER_COMMIT_CONNECTIONS = 3;
 
@@ -100,7 +103,7 @@ export function createApp(options: AppOptions): App {
       url: source.url,
       entities,
       poolSize: config.DATABASE_POOL_SIZE,
-      commitPoolSize: COMMIT_LANES + OTHER_COMMIT_CONNECTIONS,
+      commitPoolSize: COMMIT_LANES + HOT_LANES + OTHER_COMMIT_CONNECTIONS,
     });
     closers.push(() => database.close());
     const mayMigrate = config.DATABASE_URL === undefined || config.MIGRATE === "auto";
@@ -181,6 +184,8 @@ function createUseCases(config: Config, database: Database, metrics: Metrics, on
   const ledger = createGroupCommit({
     commit: createCommitBatch({ orm, unitOfWork, databaseClock, encodeEvent: encodePaymentEvent }),
     clock: systemClock,
+    heat: createHeat(systemClock),
+    lock: processLock,
     maxBatch: config.COMMIT_MAX_BATCH,
     maxQueue: config.COMMIT_MAX_QUEUE,
     lanes: COMMIT_LANES,

@@ -21,7 +21,10 @@ export interface BatchSql {
   readonly tables: readonly string[];
   /** Takes the keys that are free; the payment ids of those. */
   readonly insertKeys: string;
-  /** Locks accounts in id order; each row begins with PostgreSQL's time once its lock is held. */
+  /**
+   * Locks accounts in id order. Each row begins with PostgreSQL's time once its lock is held and
+   * ends with that of the statement's begin.
+   */
   readonly loadAccounts: string;
   readonly deleteKeys: string;
   deleteKeysValues(commands: readonly PaymentCommand[]): unknown[];
@@ -82,7 +85,8 @@ export function createBatchSql(orm: MikroORM, guards: Guards): BatchSql {
     insertKeys: `${insertSql(key, 1)} on conflict do nothing returning payment_id`,
     // The lock is inside, so that the clock is read when it's held; without accounts one row still.
     loadAccounts:
-      `select ${inMilliseconds("clock_timestamp()")}, a.* from (select) one left join ` +
+      `select ${inMilliseconds("clock_timestamp()")}, a.*, ` +
+      `${inMilliseconds("statement_timestamp()")} from (select) one left join ` +
       `(select ${columnsOf(loaded)
         .map((name) => (name.endsWith("_time") ? inMilliseconds(name) : name))
         .join(", ")} ` +

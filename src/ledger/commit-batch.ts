@@ -4,13 +4,19 @@ import { shardOf } from "../events/shard.ts";
 import type { DatabaseClock } from "../kernel/clock.ts";
 import type { ServiceError } from "../kernel/errors.ts";
 import { uuidv7 } from "../kernel/ids.ts";
-import { keyName, type CommandUnit, type PaymentCommand } from "../payments/payment-command.ts";
+import {
+  accountsOf,
+  keyName,
+  type CommandUnit,
+  type PaymentCommand,
+} from "../payments/payment-command.ts";
 import type { SeenPayment } from "../payments/payment.ts";
 import { createRowLayouts, encodeUuids } from "../platform/binary-rows.ts";
 import { isLayoutError } from "../platform/postgres-errors.ts";
 import type { Statement, UnitOfWork } from "../platform/unit-of-work.ts";
 import { createBatchSql, type BatchSql, type Guards, type Layouts } from "./batch-sql.ts";
 import { decideUnits, type Outcomes } from "./decide-units.ts";
+import { lockWaits } from "./lock-waits.ts";
 import { startPosting, type PaymentChange, type Posting } from "./posting.ts";
 import { createReplays } from "./replays.ts";
 
@@ -32,8 +38,14 @@ export interface CommitBatchDeps {
   readonly guards?: Guards;
 }
 
-/** Commits all units in one transaction; for each the outcomes of its commands, in order. */
-export type CommitBatch = (units: readonly CommandUnit[]) => Promise<CommitOutcome[][]>;
+/**
+ * Commits all units in one transaction; for each the outcomes of its commands, in order. Tells
+ * `onLocked`, once all accounts are locked, for which ones it waited how many milliseconds.
+ */
+export type CommitBatch = (
+  units: readonly CommandUnit[],
+  onLocked?: (waits: ReadonlyMap<string, number>) => void,
+) => Promise<CommitOutcome[][]>;
 
 /**
  * Makes the one transaction that moves money:
@@ -55,7 +67,7 @@ export function createCommitBatch(deps: CommitBatchDeps): CommitBatch {
   const rowLayouts = createRowLayouts(deps.orm, sql.tables);
   const findReplays = createReplays(deps.orm);
 
-  return async (units) => {
+  return async (units, onLocked) => {
     const outcomes: Outcomes = new Map();
     const atomic = units.filter((unit) => unit.atomic).flatMap((unit) => unit.commands);
     if (atomic.length > 0) await findReplays(atomic, outcomes);
@@ -63,6 +75,7 @@ export function createCommitBatch(deps: CommitBatchDeps): CommitBatch {
     const toTake = inKeyOrder(commands.filter((command) => !outcomes.has(command.paymentId)));
     const layouts = await rowLayouts.get();
     const done = unitOfWork.twoTrips(loadStatements(sql, layouts, toTake), ([taken, locked]) => {
+      onLocked?.(lockWaits(locked!));
       const fresh = new Set(taken!.map(([paymentId]) => paymentId as string));
       const now = new Date(locked!.reduce((latest, [ms]) => Math.max(latest, Number(ms)), 0));
       databaseClock.observe(now.getTime());
@@ -110,13 +123,13 @@ function loadStatements(
   commands: readonly PaymentCommand[],
 ): Statement[] {
   const keys = commands.map((command) => ({ ...command, key: command.idempotencyKey }));
-  const accountIds = commands.flatMap(({ request }) => [
-    request.debtorAccountId,
-    request.creditorAccountId,
-  ]);
   return [
     { name: "ledger-keys", text: sql.insertKeys, values: sql.keyValues(layouts, keys) },
-    { name: "ledger-load", text: sql.loadAccounts, values: [encodeUuids(new Set(accountIds))] },
+    {
+      name: "ledger-load",
+      text: sql.loadAccounts,
+      values: [encodeUuids(new Set(commands.flatMap(accountsOf)))],
+    },
   ];
 }
 

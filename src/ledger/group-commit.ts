@@ -1,9 +1,12 @@
 import type { Clock } from "../kernel/clock.ts";
 import { ServiceError } from "../kernel/errors.ts";
 import type { SeenPayment } from "../payments/payment.ts";
-import type { CommandUnit, PaymentCommand } from "../payments/payment-command.ts";
+import { accountsOf, type CommandUnit, type PaymentCommand } from "../payments/payment-command.ts";
+import { isConflict } from "../platform/postgres-errors.ts";
+import type { AccountLock } from "./account-lock.ts";
 import type { CommitBatch, CommitOutcome } from "./commit-batch.ts";
-import { runBatch } from "./run-batch.ts";
+import type { Heat } from "./heat.ts";
+import { createLane, type BatchObserver, type Pass, type Waiting } from "./lane.ts";
 
 /** The payment that a command made, or had made before, as the caller may see it. */
 export interface Committed extends SeenPayment {
@@ -33,115 +36,73 @@ export interface GroupCommit {
 export interface GroupCommitDeps {
   readonly commit: CommitBatch;
   readonly clock: Clock;
+  /** Tells which accounts are hot. */
+  readonly heat: Heat;
+  /** Where hot payments queue with those of other processes. */
+  readonly lock: AccountLock;
   /** The most commands of one transaction. */
   readonly maxBatch: number;
   /** The most commands that wait; one more is refused. */
   readonly maxQueue: number;
-  /** The most transactions at once. */
+  /** The most transactions at once of payments that aren't hot; the hot ones have one more. */
   readonly lanes: number;
-  /** Told of every transaction. */
-  readonly observe?: (batch: { readonly size: number; readonly seconds: number }) => void;
-}
-
-interface Waiting extends CommandUnit {
-  readonly deadlineMs: number;
-  readonly resolve: (outcomes: readonly CommitOutcome[]) => void;
-  readonly reject: (error: ServiceError) => void;
+  /** Told of every batch. */
+  readonly observe?: BatchObserver;
+  /** Told of every transaction that lost a race and will be run again. */
+  readonly onConflict?: () => void;
 }
 
 const RETRY_AFTER_MS = 200;
 
 /**
- * While one transaction commits, arriving commands wait and go together into the next one. A lone
- * command never waits: the batch is whatever is there when a lane is free.
+ * Two lanes, so that payments which needn't wait for a hot account don't. In the hot one, a batch
+ * first waits for its turn on its hot accounts, together with other processes, and takes along
+ * all that has come in by then. The turn ends once PostgreSQL has locked the accounts, so that the
+ * next transaction of any process, and only that one, is there when this one commits.
  */
 export function createGroupCommit(deps: GroupCommitDeps): GroupCommit {
-  const { clock } = deps;
-  let queue: Waiting[] = [];
-  let waitingCommands = 0;
-  let busyLanes = 0;
-  let scheduled = false;
+  const { heat } = deps;
   let draining = false;
   const drained = Promise.withResolvers<void>();
 
-  /** Begins when this turn of the event loop has read all requests that have arrived. */
-  function schedule(): void {
-    if (scheduled || busyLanes >= deps.lanes || queue.length === 0) return;
-    scheduled = true;
-    setImmediate(() => {
-      scheduled = false;
-      while (busyLanes < deps.lanes && queue.length > 0) void runLane();
-    });
+  const common = { ...deps, commit: withHeat(deps), onIdle: resolveIfDrained };
+  const cold = createLane({ ...common, width: deps.lanes });
+  const hot = createLane({ ...common, width: 1, enter: enterHotLane });
+
+  async function enterHotLane(queue: readonly Waiting[]): Promise<Pass> {
+    const ids = new Set(queue.slice(0, deps.maxBatch).flatMap(hotAccountsOf));
+    if (ids.size === 0) return { admits: isCold, release: () => undefined };
+    const lock = await deps.lock.acquire([...ids].toSorted());
+    heat.observe(queue, lock.waits);
+    return {
+      admits: (unit) => hotAccountsOf(unit).every((id) => ids.has(id)),
+      release: lock.release,
+    };
   }
 
-  /**
-   * Runs one batch. If others wait when it's done, PostgreSQL gets the next one first, and has work
-   * while the answers of this one are written.
-   */
-  async function runLane(): Promise<void> {
-    busyLanes++;
-    const batch = takeBatch();
-    const settled: [Waiting, readonly CommitOutcome[]][] = [];
-    if (batch.length > 0) {
-      const startMs = clock.monotonicMs();
-      await runBatch(deps.commit, batch, (unit, outcomes) => settled.push([unit, outcomes]));
-      const size = batch.reduce((sum, unit) => sum + unit.commands.length, 0);
-      deps.observe?.({ size, seconds: (clock.monotonicMs() - startMs) / 1000 });
-    }
-    const answer = () => {
-      for (const [unit, outcomes] of settled) settle(unit, outcomes);
-      busyLanes--;
-      resolveIfDrained();
-      schedule();
-    };
-    if (queue.length === 0) return answer();
-    void runLane();
-    setImmediate(answer);
+  function hotAccountsOf({ commands }: CommandUnit): string[] {
+    return commands.flatMap(accountsOf).filter((id) => heat.isHot(id));
+  }
+
+  function isCold(unit: CommandUnit): boolean {
+    return hotAccountsOf(unit).length === 0;
+  }
+
+  function countWaiting(): number {
+    return cold.waiting + hot.waiting;
   }
 
   function resolveIfDrained(): void {
-    if (draining && queue.length === 0 && busyLanes === 0) drained.resolve();
-  }
-
-  /** Whole units up to the size of a batch, at least one. Those whose time is up never begin. */
-  function takeBatch(): Waiting[] {
-    const nowMs = clock.monotonicMs();
-    const batch: Waiting[] = [];
-    let size = 0;
-    let taken = 0;
-    for (const waiting of queue) {
-      if (size > 0 && size + waiting.commands.length > deps.maxBatch) break;
-      taken++;
-      waitingCommands -= waiting.commands.length;
-      if (waiting.deadlineMs <= nowMs) {
-        waiting.reject(new ServiceError("DEADLINE_EXCEEDED"));
-        continue;
-      }
-      batch.push(waiting);
-      size += waiting.commands.length;
-    }
-    queue = queue.slice(taken);
-    return batch;
-  }
-
-  function push(waiting: Waiting): void {
-    queue.push(waiting);
-    waitingCommands += waiting.commands.length;
-  }
-
-  function settle(waiting: Waiting, outcomes: readonly CommitOutcome[]): void {
-    if (outcomes.some((outcome) => outcome.kind === "again")) push(waiting);
-    else waiting.resolve(outcomes);
+    if (draining && cold.isIdle && hot.isIdle) drained.resolve();
   }
 
   function enqueue(unit: CommandUnit, deadlineMs: number): Promise<readonly CommitOutcome[]> {
     if (draining) return Promise.reject(unavailable());
-    if (waitingCommands + unit.commands.length > deps.maxQueue) {
+    if (countWaiting() + unit.commands.length > deps.maxQueue) {
       return Promise.reject(new ServiceError("OVERLOADED", { retryAfterMs: RETRY_AFTER_MS }));
     }
     return new Promise((resolve, reject) => {
-      push({ ...unit, deadlineMs, resolve, reject });
-      schedule();
+      (isCold(unit) ? cold : hot).push({ ...unit, deadlineMs, resolve, reject });
     });
   }
 
@@ -160,8 +121,27 @@ export function createGroupCommit(deps: GroupCommitDeps): GroupCommit {
       return drained.promise;
     },
     get waiting() {
-      return waitingCommands;
+      return countWaiting();
     },
+  };
+}
+
+/** The commit, telling the heat for which accounts it waited and what races it lost. */
+function withHeat({ commit, clock, heat, onConflict }: GroupCommitDeps): CommitBatch {
+  return async (units, onLocked) => {
+    const startMs = clock.monotonicMs();
+    try {
+      return await commit(units, (waits) => {
+        onLocked?.(waits);
+        heat.observe(units, waits);
+      });
+    } catch (error) {
+      if (isConflict(error)) {
+        heat.observeConflict(units, clock.monotonicMs() - startMs);
+        onConflict?.();
+      }
+      throw error;
+    }
   };
 }
 

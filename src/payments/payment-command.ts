@@ -16,6 +16,11 @@ export interface PaymentCommand {
   readonly request: PaymentRequest;
 }
 
+/** The accounts that a command needs; the ledger locks no others for it. */
+export function accountsOf({ request }: PaymentCommand): string[] {
+  return [request.debtorAccountId, request.creditorAccountId];
+}
+
 /** The name under which a key exists once: keys of different owners are different keys. */
 export function keyName(ownerId: string, idempotencyKey: string): string {
   return `${ownerId}\n${idempotencyKey}`;

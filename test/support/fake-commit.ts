@@ -8,6 +8,8 @@ export interface Begun {
   readonly units: readonly CommandUnit[];
   /** The commands of all units. */
   readonly commands: readonly PaymentCommand[];
+  /** Locks its accounts, without having had to wait. */
+  lock(): void;
   /** Ends it with a new payment for each command, or with the outcomes given for each unit. */
   finish(outcomes?: readonly CommitOutcome[][]): Promise<void>;
 }
@@ -31,11 +33,12 @@ export function allStored(units: readonly CommandUnit[]): CommitOutcome[][] {
 /** A commit whose transactions, in the order they began, are the test's to end. */
 export function createHeldCommit(): { readonly commit: CommitBatch; readonly begun: Begun[] } {
   const begun: Begun[] = [];
-  const commit: CommitBatch = (units) =>
+  const commit: CommitBatch = (units, onLocked) =>
     new Promise((resolve) => {
       begun.push({
         units,
         commands: units.flatMap((unit) => unit.commands),
+        lock: () => onLocked?.(new Map()),
         async finish(outcomes = allStored(units)) {
           resolve([...outcomes]);
           await nextTurn();

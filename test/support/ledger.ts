@@ -8,8 +8,10 @@ import type { Call } from "../../src/kernel/call.ts";
 import { createDatabaseClock, systemClock } from "../../src/kernel/clock.ts";
 import type { Principal, Scope } from "../../src/kernel/principal.ts";
 import type { Guards } from "../../src/ledger/batch-sql.ts";
+import { processLock, type AccountLock } from "../../src/ledger/account-lock.ts";
 import { createCommitBatch } from "../../src/ledger/commit-batch.ts";
 import { createGroupCommit } from "../../src/ledger/group-commit.ts";
+import { createHeat, type Heat } from "../../src/ledger/heat.ts";
 import { createVerifyLedger } from "../../src/ledger/verify.ts";
 import { createBatchCreatePayments } from "../../src/payments/batch-create-payments.ts";
 import { createCreatePayment, type CreatePayment } from "../../src/payments/create-payment.ts";
@@ -42,6 +44,8 @@ export interface TestLedgerOptions {
   readonly lanes?: number;
   readonly maxBatch?: number;
   readonly maxQueue?: number;
+  readonly heat?: Heat;
+  readonly lock?: AccountLock;
 }
 
 /** The ledger and its use cases on a database, as one process has them. */
@@ -50,8 +54,10 @@ export type TestLedger = Awaited<ReturnType<typeof openLedger>>;
 /** Opens the ledger on a migrated database. */
 export async function openLedger(url: string, options: TestLedgerOptions = {}) {
   const lanes = options.lanes ?? 1;
-  const database = await openDatabase({ url, entities, poolSize: 5, commitPoolSize: lanes });
+  const database = await openDatabase({ url, entities, poolSize: 5, commitPoolSize: lanes + 1 });
   const { orm } = database;
+  const heat = options.heat ?? createHeat(systemClock);
+  let conflicts = 0;
   const unitOfWork = createUnitOfWork(database);
   const databaseClock = createDatabaseClock(systemClock);
   const commit = createCommitBatch({
@@ -64,6 +70,9 @@ export async function openLedger(url: string, options: TestLedgerOptions = {}) {
   const ledger = createGroupCommit({
     commit,
     clock: systemClock,
+    heat,
+    lock: options.lock ?? processLock,
+    onConflict: () => conflicts++,
     maxBatch: options.maxBatch ?? 500,
     maxQueue: options.maxQueue ?? 10_000,
     lanes,
@@ -95,6 +104,11 @@ export async function openLedger(url: string, options: TestLedgerOptions = {}) {
     databaseClock,
     commit,
     ledger,
+    heat,
+    /** How many transactions lost a race. */
+    get conflicts() {
+      return conflicts;
+    },
     createPayment,
     payTogether: (requests: readonly TestPayment[], call: Call = callAs("admin")) =>
       batchCreatePayments(call, requests.map(toCreatePayment), true),

@@ -1,6 +1,8 @@
 import { beforeEach, describe, expect, test } from "vitest";
 import { ServiceError } from "../../src/kernel/errors.ts";
+import { processLock } from "../../src/ledger/account-lock.ts";
 import { createGroupCommit, type GroupCommit } from "../../src/ledger/group-commit.ts";
+import { createHeat } from "../../src/ledger/heat.ts";
 import type { PaymentCommand } from "../../src/payments/payment-command.ts";
 import { testCommand } from "../support/commands.ts";
 import { createHeldCommit, nextTurn, stored } from "../support/fake-commit.ts";
@@ -16,9 +18,12 @@ beforeEach(() => {
 });
 
 function createQueue(bounds: { maxBatch?: number; maxQueue?: number; lanes?: number } = {}) {
+  const clock = { now: () => nowMs, monotonicMs: () => nowMs };
   return createGroupCommit({
     commit: held.commit,
-    clock: { now: () => nowMs, monotonicMs: () => nowMs },
+    clock,
+    heat: createHeat(clock),
+    lock: processLock,
     maxBatch: 10,
     maxQueue: 10,
     lanes: 1,

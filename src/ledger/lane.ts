@@ -1,0 +1,157 @@
+import type { Clock } from "../kernel/clock.ts";
+import { ServiceError } from "../kernel/errors.ts";
+import type { CommandUnit } from "../payments/payment-command.ts";
+import type { CommitBatch, CommitOutcome } from "./commit-batch.ts";
+import { runBatch } from "./run-batch.ts";
+
+/** A unit that waits for a transaction, and for whom. */
+export interface Waiting extends CommandUnit {
+  /** Past it, the unit isn't begun; on `Clock.monotonicMs`. */
+  readonly deadlineMs: number;
+  readonly resolve: (outcomes: readonly CommitOutcome[]) => void;
+  readonly reject: (error: ServiceError) => void;
+}
+
+/** Units that go through the ledger batch by batch, in the order in which they came. */
+export interface Lane {
+  push(unit: Waiting): void;
+  /** How many commands wait. */
+  readonly waiting: number;
+  /** True if nothing waits and nothing runs. */
+  readonly isIdle: boolean;
+}
+
+/** What a lane needs. */
+export interface LaneDeps {
+  readonly commit: CommitBatch;
+  readonly clock: Clock;
+  /** The most commands of one transaction. */
+  readonly maxBatch: number;
+  /** The most transactions at once. */
+  readonly width: number;
+  /** Told of every batch. */
+  readonly observe?: BatchObserver;
+  /** Told whenever it has become idle. */
+  readonly onIdle: () => void;
+  /**
+   * Opens the way for what waits; what comes meanwhile goes along if the pass admits it. Never
+   * throws. Without it the way is always open.
+   */
+  readonly enter?: (queue: readonly Waiting[]) => Promise<Pass>;
+}
+
+/** Told how many commands a batch had and how long it took, with all that was run again. */
+export type BatchObserver = (batch: { readonly size: number; readonly seconds: number }) => void;
+
+/** What `enter` opened. */
+export interface Pass {
+  readonly admits: (unit: CommandUnit) => boolean;
+  /** Lets others in; called as soon as the accounts are locked, and again at the end. */
+  readonly release: () => void;
+}
+
+const OPEN: Pass = { admits: () => true, release: () => undefined };
+
+/**
+ * While one transaction commits, arriving units wait and go together into the next one. A lone
+ * unit never waits: the batch is whatever is there when the lane is free.
+ */
+export function createLane(deps: LaneDeps): Lane {
+  const { clock } = deps;
+  let queue: Waiting[] = [];
+  let waitingCommands = 0;
+  let running = 0;
+  let scheduled = false;
+
+  /** Begins when this turn of the event loop has read all requests that have arrived. */
+  function schedule(): void {
+    if (scheduled || running >= deps.width || queue.length === 0) return;
+    scheduled = true;
+    setImmediate(() => {
+      scheduled = false;
+      while (running < deps.width && queue.length > 0) void runNext();
+    });
+  }
+
+  /**
+   * Runs one batch. If others wait when it's done, PostgreSQL gets the next one first, and has work
+   * while the answers of this one are written.
+   */
+  async function runNext(): Promise<void> {
+    running++;
+    const pass = deps.enter === undefined ? OPEN : await deps.enter(queue);
+    const batch = takeBatch(pass);
+    const settled = await run(batch, pass);
+    pass.release();
+    const answer = () => {
+      for (const [unit, outcomes] of settled) settle(unit, outcomes);
+      running--;
+      if (isIdle()) deps.onIdle();
+      schedule();
+    };
+    if (queue.length === 0) return answer();
+    void runNext();
+    setImmediate(answer);
+  }
+
+  async function run(batch: readonly Waiting[], pass: Pass) {
+    const settled: [Waiting, readonly CommitOutcome[]][] = [];
+    if (batch.length === 0) return settled;
+    const startMs = clock.monotonicMs();
+    const commit: CommitBatch = (units) => deps.commit(units, pass.release);
+    await runBatch(commit, batch, (unit, outcomes) => settled.push([unit, outcomes]));
+    const size = batch.reduce((sum, unit) => sum + unit.commands.length, 0);
+    deps.observe?.({ size, seconds: (clock.monotonicMs() - startMs) / 1000 });
+    return settled;
+  }
+
+  /** Whole units up to the size of a batch, at least one. Those whose time is up never begin. */
+  function takeBatch(pass: Pass): Waiting[] {
+    const nowMs = clock.monotonicMs();
+    const batch: Waiting[] = [];
+    const left: Waiting[] = [];
+    let size = 0;
+    let isFull = false;
+    for (const unit of queue) {
+      isFull ||= size > 0 && size + unit.commands.length > deps.maxBatch;
+      if (isFull || !pass.admits(unit)) {
+        left.push(unit);
+        continue;
+      }
+      waitingCommands -= unit.commands.length;
+      if (unit.deadlineMs <= nowMs) {
+        unit.reject(new ServiceError("DEADLINE_EXCEEDED"));
+        continue;
+      }
+      batch.push(unit);
+      size += unit.commands.length;
+    }
+    queue = left;
+    return batch;
+  }
+
+  function push(unit: Waiting): void {
+    queue.push(unit);
+    waitingCommands += unit.commands.length;
+    schedule();
+  }
+
+  function settle(unit: Waiting, outcomes: readonly CommitOutcome[]): void {
+    if (outcomes.some((outcome) => outcome.kind === "again")) push(unit);
+    else unit.resolve(outcomes);
+  }
+
+  function isIdle(): boolean {
+    return queue.length === 0 && running === 0;
+  }
+
+  return {
+    push,
+    get waiting() {
+      return waitingCommands;
+    },
+    get isIdle() {
+      return isIdle();
+    },
+  };
+}
