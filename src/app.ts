@@ -1,5 +1,6 @@
 import { createAccountRpc } from "./accounts/account.rpc.ts";
 import { createFindAccount } from "./accounts/find-account.ts";
+import { createHotAccounts, type HotAccounts } from "./accounts/hot-accounts.ts";
 import { createListEntries } from "./accounts/list-entries.ts";
 import { createOpenAccount, type OpenAccountUseCase } from "./accounts/open-account.ts";
 import { createUpdateAccount } from "./accounts/update-account.ts";
@@ -12,10 +13,8 @@ import { createDatabaseClock, systemClock } from "./kernel/clock.ts";
 import { createApiKeyRpc } from "./keys/api-key.rpc.ts";
 import { createCallers, type Callers } from "./keys/callers.ts";
 import { createManageKeys, type ManageKeys } from "./keys/manage-keys.ts";
-import { processLock } from "./ledger/account-lock.ts";
 import { createCommitBatch } from "./ledger/commit-batch.ts";
 import { createGroupCommit } from "./ledger/group-commit.ts";
-import { createHeat } from "./ledger/heat.ts";
 import { createLedgerRpc } from "./ledger/ledger.rpc.ts";
 import { createVerifyLedger } from "./ledger/verify.ts";
 import { createBatchCreatePayments } from "./payments/batch-create-payments.ts";
@@ -120,21 +119,30 @@ export function createApp(options: AppOptions): App {
       // Without Kafka payments go on: whoever takes calls stays ready.
       ...(publisher && !servesCalls(config) && { kafka: () => publisher.check() }),
     };
-    const admin = createAdminServer({ host, port: adminPort, checks, metrics: metrics.registry });
+    const redisUrl = servesCalls(config) ? config.REDIS_URL : undefined;
+    const hotAccounts = createHotAccounts({ redisUrl, logger, metrics });
+    closers.push(hotAccounts.close);
+    const { degraded } = hotAccounts;
+    const { registry } = metrics;
+    const admin = createAdminServer({ host, port: adminPort, checks, degraded, metrics: registry });
     closers.push(() => admin.close());
     const adminUrl = toUrl("http", host, await admin.start());
 
     const relay = publisher && createEventRelay({ database, publisher, logger, metrics });
     if (relay) closers.push(() => relay.stop());
     relay?.start();
-    const apiUrl = servesCalls(config) ? await serveCalls(database, relay?.wake) : undefined;
+    const apiUrl = servesCalls(config) ? await serveCalls(database, hotAccounts, relay?.wake) : undefined;
     state = "serving";
     logger.info({ apiUrl, adminUrl, roles: config.ROLES }, "serving");
     return { apiUrl, adminUrl };
   }
 
-  async function serveCalls(database: Database, onCommit: OnCommit): Promise<string> {
-    const useCases = createUseCases(config, database, metrics, onCommit);
+  async function serveCalls(
+    database: Database,
+    hotAccounts: HotAccounts,
+    onCommit: OnCommit,
+  ): Promise<string> {
+    const useCases = createUseCases(config, database, metrics, hotAccounts, onCommit);
     closers.push(() => useCases.ledger.drain());
     const { adminKey } = options;
     if (adminKey === undefined) throw new Error("there's no key to know the administrator by");
@@ -177,15 +185,22 @@ type OnCommit = (() => void) | undefined;
 type UseCases = ReturnType<typeof createUseCases>;
 
 /** The ledger and all that callers can ask of it. */
-function createUseCases(config: Config, database: Database, metrics: Metrics, onCommit: OnCommit) {
+function createUseCases(
+  config: Config,
+  database: Database,
+  metrics: Metrics,
+  { heat, lock, onConflict }: HotAccounts,
+  onCommit: OnCommit,
+) {
   const { orm } = database;
   const unitOfWork = createUnitOfWork(database);
   const databaseClock = createDatabaseClock(systemClock);
   const ledger = createGroupCommit({
     commit: createCommitBatch({ orm, unitOfWork, databaseClock, encodeEvent: encodePaymentEvent }),
     clock: systemClock,
-    heat: createHeat(systemClock),
-    lock: processLock,
+    heat,
+    lock,
+    onConflict,
     maxBatch: config.COMMIT_MAX_BATCH,
     maxQueue: config.COMMIT_MAX_QUEUE,
     lanes: COMMIT_LANES,

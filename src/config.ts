@@ -13,6 +13,7 @@ import {
   origins,
   path,
   postgresUrl,
+  redisUrl,
   readableFile,
   secureUrl,
   someOf,
@@ -40,6 +41,13 @@ export const SETTINGS = {
   DATABASE_URL: {
     description: "PostgreSQL 15 or newer to use. Unset: an embedded one in DATA_DIR.",
     parse: postgresUrl,
+    secret: true,
+  },
+  REDIS_URL: {
+    description:
+      "Redis 6.2 or newer, or Valkey, in which instances queue for hot accounts. Unset: each " +
+      "instance has a queue of its own.",
+    parse: redisUrl,
     secret: true,
   },
   DATA_DIR: {

@@ -11,6 +11,8 @@ export interface AdminServerOptions {
   readonly port: number;
   /** All must pass for `/readyz` to answer 200. */
   readonly checks: Readonly<Record<string, ReadinessCheck>>;
+  /** Told by `/readyz` beside them: parts without which calls are answered all the same. */
+  readonly degraded?: () => Readonly<Record<string, string>>;
   /** The metrics in Prometheus's text format. */
   readonly metrics: { readonly contentType: string; metrics(): Promise<string> };
 }
@@ -35,7 +37,7 @@ export function createAdminServer(options: AdminServerOptions): AdminServer {
       case "/livez":
         return send(response, 200, "ok\n");
       case "/readyz":
-        return void sendReadiness(response, options.checks);
+        return void sendReadiness(response, options);
       case "/metrics":
         return void sendMetrics(response, options.metrics);
       default:
@@ -55,7 +57,7 @@ export function createAdminServer(options: AdminServerOptions): AdminServer {
 
 async function sendReadiness(
   response: ServerResponse,
-  checks: AdminServerOptions["checks"],
+  { checks, degraded = () => ({}) }: AdminServerOptions,
 ): Promise<void> {
   const results = await Promise.all(
     Object.entries(checks).map(async ([name, check]) => {
@@ -72,7 +74,12 @@ async function sendReadiness(
     }),
   );
   const ready = results.every(([, { ok }]) => ok);
-  const body = JSON.stringify({ ready, checks: Object.fromEntries(results) });
+  const notes = degraded();
+  const body = JSON.stringify({
+    ready,
+    checks: Object.fromEntries(results),
+    ...(Object.keys(notes).length > 0 && { degraded: notes }),
+  });
   send(response, ready ? 200 : 503, `${body}\n`, "application/json");
 }
 

@@ -108,3 +108,58 @@ export function createRelayMetrics({ registry }: Metrics, readBacklog: ReadBackl
     setLeases: (shards) => leases.set(shards),
   };
 }
+
+/** What is measured of hot accounts. */
+export interface HotAccountMetrics {
+  readonly countConflict: () => void;
+  readonly observeTurn: (turn: { outcome: string; seconds: number }) => void;
+  readonly countLost: () => void;
+}
+
+/** What is looked up whenever the metrics are asked for. */
+export interface HotAccountState {
+  readonly hotAccounts: () => number;
+  readonly isDegraded: () => boolean;
+}
+
+/** Adds the metrics of hot accounts and of their lock to an app's. */
+export function createHotAccountMetrics(
+  { registry }: Metrics,
+  state: HotAccountState,
+): HotAccountMetrics {
+  const registers = [registry];
+  const conflicts = new Counter({
+    name: "instant_payment_commit_conflicts_total",
+    help: "Ledger transactions that lost a race and were run again",
+    registers,
+  });
+  const turns = new Histogram({
+    name: "instant_payment_account_lock_seconds",
+    help: "Time until a batch had its turn on hot accounts, by how it had it or that it hadn't",
+    labelNames: ["outcome"],
+    buckets: SECONDS,
+    registers,
+  });
+  const lost = new Counter({
+    name: "instant_payment_account_lock_lost_total",
+    help: "Locks of hot accounts that were gone before they were given back",
+    registers,
+  });
+  const hot: Gauge = new Gauge({
+    name: "instant_payment_hot_accounts",
+    help: "Accounts that this instance's payments queue for",
+    registers,
+    collect: () => hot.set(state.hotAccounts()),
+  });
+  const degraded: Gauge = new Gauge({
+    name: "instant_payment_redis_degraded",
+    help: "1 while payments go on without Redis, else 0",
+    registers,
+    collect: () => degraded.set(state.isDegraded() ? 1 : 0),
+  });
+  return {
+    countConflict: () => conflicts.inc(),
+    observeTurn: ({ outcome, seconds }) => turns.observe({ outcome }, seconds),
+    countLost: () => lost.inc(),
+  };
+}

@@ -112,6 +112,14 @@ export function topicName(text: string): string {
   throw new Error("must be 1 to 249 letters, digits, '.', '_' or '-'");
 }
 
+/** The URL of a Redis server; the path may name a database by its number. */
+export function redisUrl(text: string): string {
+  const url = URL.parse(text);
+  const isRedis = url?.protocol === "redis:" || url?.protocol === "rediss:";
+  if (isRedis && url.hostname !== "" && /^(\/\d*)?$/.test(url.pathname)) return text;
+  throw new Error("must look like redis://user:password@host:6379 or, with TLS, rediss://...");
+}
+
 /** A key that is long enough not to be guessed and that fits into an HTTP header. */
 export function apiKey(text: string): string {
   if (/^[!-~]{32,256}$/.test(text)) return text;

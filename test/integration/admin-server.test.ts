@@ -45,6 +45,21 @@ test("a failed or hanging check makes it unready, by name, and never dead", asyn
   expect((await fetch(`${url}/livez`)).status).toBe(200);
 });
 
+test("a part that callers can do without leaves it ready, with a note", async () => {
+  const metrics = createMetrics().registry;
+  const degraded = () => ({ redis: "connection lost" });
+  const options = { host: "127.0.0.1", port: 0, checks: {}, metrics, degraded };
+  const server = createAdminServer(options);
+  servers.push(server);
+  const ready = await fetch(`http://127.0.0.1:${await server.start()}/readyz`);
+  expect(ready.status).toBe(200);
+  expect(await ready.json()).toEqual({
+    ready: true,
+    checks: {},
+    degraded: { redis: "connection lost" },
+  });
+});
+
 test("metrics come in Prometheus's text format, of this process", async () => {
   const response = await fetch(`${await startWith({})}/metrics`);
   expect(response.headers.get("content-type")).toContain("text/plain; version=0.0.4");

@@ -1,17 +1,16 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { Client } from "pg";
 import { expect, test } from "vitest";
-import type { Heat } from "../../src/ledger/heat.ts";
+import { fixedHeat } from "../support/fixed-heat.ts";
 import { useLedger } from "../support/use-ledger.ts";
 
 const told: ReadonlyMap<string, number>[] = [];
-const listener: Heat = {
-  isHot: () => false,
-  observe: (_units, waits) => void told.push(waits),
-  observeConflict: () => expect.unreachable(),
-  hotAccounts: 0,
-};
-const used = useLedger({ heat: listener });
+const used = useLedger({
+  heat: {
+    ...fixedHeat(() => false),
+    observe: (_units, waits) => void told.push(waits),
+  },
+});
 
 /** Pays from one account to another; the waits for their locks, in milliseconds. */
 async function payAndWait(debtorAccountId: string, creditorAccountId: string) {

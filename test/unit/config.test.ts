@@ -65,6 +65,17 @@ test("a secret's value is never in a complaint", () => {
   expect(lines.join()).not.toContain("hunter2");
 });
 
+test("REDIS_URL is a Redis, with or without TLS, and isn't shown when it's wrong", () => {
+  for (const url of ["redis://localhost", "rediss://u:p@redis.example.com:6380/2"]) {
+    expect(readConfig({ serving: false }, { REDIS_URL: url }).REDIS_URL).toBe(url);
+  }
+  const line =
+    "REDIS_URL must look like redis://user:password@host:6379 or, with TLS, rediss://...";
+  for (const url of ["localhost:6379", "http://localhost", "redis://host/a-secret"]) {
+    expect(complaints({ REDIS_URL: url })).toEqual([line]);
+  }
+});
+
 test("a secret is read from the file that NAME_FILE names, without its line end", () => {
   const directory = mkdtempSync(join(tmpdir(), "instant-payment-config-"));
   const file = join(directory, "key");

@@ -1,9 +1,9 @@
 import { beforeEach, expect, test } from "vitest";
 import type { AccountLock } from "../../src/ledger/account-lock.ts";
 import { createGroupCommit, type GroupCommit } from "../../src/ledger/group-commit.ts";
-import type { Heat } from "../../src/ledger/heat.ts";
 import { ServiceError } from "../../src/kernel/errors.ts";
 import { testCommand } from "../support/commands.ts";
+import { fixedHeat } from "../support/fixed-heat.ts";
 import { createHeldCommit, nextTurn } from "../support/fake-commit.ts";
 
 /** A lock whose turns are the test's to give. */
@@ -27,22 +27,13 @@ beforeEach(() => {
   queue = createGroupCommit({
     commit: held.commit,
     clock: { now: () => nowMs, monotonicMs: () => nowMs },
-    heat: fixedHeat(),
+    heat: fixedHeat((id) => hotAccounts.has(id)),
     lock: locks,
     maxBatch: 3,
     maxQueue: 10,
     lanes: 1,
   });
 });
-
-function fixedHeat(): Heat {
-  return {
-    isHot: (id) => hotAccounts.has(id),
-    observe: () => undefined,
-    observeConflict: () => undefined,
-    hotAccounts: 0,
-  };
-}
 
 function createHeldLocks(): HeldLocks {
   const asked: (readonly string[])[] = [];
