@@ -73,7 +73,12 @@ const TRANSLATIONS: Record<string, Record<string, Translate>> = {
     in: say("Only the values numbered"),
     notIn: say("Not the values numbered"),
   },
-  timestamp: { gtNow: () => "In the future.", ltNow: () => "In the past." },
+  timestamp: {
+    gte: say("Not before"),
+    lte: say("Not after"),
+    gtNow: () => "In the future.",
+    ltNow: () => "In the past.",
+  },
   repeated: {
     minItems: (value) => ({ minItems: Number(value) }),
     maxItems: (value) => ({ maxItems: Number(value) }),

@@ -52,6 +52,12 @@ const CHANGES: [what: string, changes: PaymentChanges, Expected][] = [
     { expireTime: timestampFromMs(1_000) },
     ["invalid_argument", 400, "EXPIRE_TIME_PASSED"],
   ],
+  // Rounded to milliseconds it's in the year 10000, which can be stored and never be told again.
+  [
+    "an expire_time at the end of time",
+    { expireTime: { seconds: 253_402_300_799n, nanos: 999_999_999 } },
+    INVALID("expire_time"),
+  ],
   // Errors stay small enough for gRPC's trailers, however much there is to tell.
   [
     "a name of 60,000 characters",
