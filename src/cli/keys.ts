@@ -14,6 +14,8 @@ import { withDatabase } from "./with-database.ts";
 const CALL = { principal: administrator(), deadlineMs: Number.POSITIVE_INFINITY };
 const UUID = /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/i;
 const MAX_GRACE_HOURS = 720;
+/** As in the contract. */
+const LAST_EXPIRY_MS = Date.UTC(9999, 11, 31);
 
 /** Makes a key, shown once. */
 export const keysCreate: Command = {
@@ -80,7 +82,7 @@ export const keysRotate: Command = {
   ].join("\n"),
   options: { key: { type: "string" }, grace: { type: "string" } },
   async run(options) {
-    const id = option(options, "key", UUID, "a key's id");
+    const id = option(options, "key", UUID, "a key's id, as `keys list` shows it");
     const hours = Number(text(options, "grace") ?? "24");
     if (!(hours >= 0 && hours <= MAX_GRACE_HOURS)) {
       throw misuse(`--grace must be 0 to ${MAX_GRACE_HOURS} hours`);
@@ -97,7 +99,7 @@ export const keysRevoke: Command = {
   help: ["  --key ID   the key's id", "  --json     { apiKey }"].join("\n"),
   options: { key: { type: "string" } },
   async run(options) {
-    const id = option(options, "key", UUID, "a key's id");
+    const id = option(options, "key", UUID, "a key's id, as `keys list` shows it");
     const key = await onKeys((keys) => keys.revoke(CALL, id.toLowerCase()));
     options.print(options.json ? `{"apiKey":${toApiKeyJson(key)}}` : describe(key));
     return 0;
@@ -139,20 +141,25 @@ function describe(key: ApiKeyRow): string {
 }
 
 function parseScopes(options: CommandOptions): Scope[] {
-  const words = (text(options, "scopes") ?? "").split(",");
-  const scopes = SCOPES.filter((scope) => words.includes(scope));
-  if (words.every((word) => isScope(word))) return scopes;
-  throw misuse(`--scopes must be some of ${SCOPES.join(", ")}, separated by commas`);
+  const words = (text(options, "scopes") ?? "").split(",").map((word) => word.trim());
+  const wrong = words.find((word) => !isScope(word));
+  if (wrong === undefined) return SCOPES.filter((scope) => words.includes(scope));
+  const not = wrong === "" ? "" : `, not '${wrong}'`;
+  throw misuse(`--scopes must be some of ${SCOPES.join(", ")}, separated by commas${not}`);
 }
 
 function parseTime(options: CommandOptions): Date | undefined {
   const given = text(options, "expires");
   if (given === undefined) return undefined;
   const time = new Date(given);
-  if (/^\d{4}-\d\d-\d\dT.*(Z|[+-]\d\d:\d\d)$/.test(given) && !Number.isNaN(time.getTime())) {
-    return time;
+  const [, date = ""] = /^(\d{4}-\d\d-\d\d)T.*(Z|[+-]\d\d:\d\d)$/.exec(given) ?? [];
+  // To Date 31 February is one of March, on which the key would still work.
+  const isDay = new Date(`${date}T00:00Z`).toJSON()?.startsWith(`${date}T`);
+  if (!isDay || !(time.getTime() <= LAST_EXPIRY_MS)) {
+    throw misuse(`--expires must be a time such as 2027-01-31T00:00:00Z, not '${given}'`);
   }
-  throw misuse(`--expires must be a time such as 2027-01-31T00:00:00Z, not '${given}'`);
+  if (time.getTime() > systemClock.now()) return time;
+  throw misuse(`--expires must be in the future, not '${given}'`);
 }
 
 function text({ values }: CommandOptions, name: string): string | undefined {
@@ -162,7 +169,9 @@ function text({ values }: CommandOptions, name: string): string | undefined {
 function option(options: CommandOptions, name: string, form: RegExp, what: string): string {
   const given = text(options, name);
   if (given !== undefined && form.test(given)) return given;
-  throw misuse(`--${name} must be ${what}${given === undefined ? "" : `, not '${given}'`}`);
+  // Whoever gives a whole key for its id isn't shown the secret once more.
+  const not = given === undefined || given.startsWith("ipk_") ? "" : `, not '${given}'`;
+  throw misuse(`--${name} must be ${what}${not}`);
 }
 
 function misuse(reason: string): StartupError {

@@ -79,17 +79,23 @@ test("what can't be is refused in a line that names the option", async () => {
     keys("rotate", "--key", unknown, "--grace", "721"),
     keys("revoke", "--key", "none"),
     keys("revoke", "--key", unknown),
-    keys("create", "--owner", "alice", "--scopes", "admin", "--expires", "2020-01-01T00:00:00Z"),
+    keys("revoke", "--key", `ipk_${unknown.replaceAll("-", "")}_${"s".repeat(43)}`),
+    ...["2020-01-01T00:00:00Z", "2999-02-29T00:00:00Z", "9999-12-31T23:59:59-12:00"].map((time) =>
+      keys("create", "--owner", "alice", "--scopes", "admin", "--expires", time),
+    ),
   ]);
   const expected = [
     "--owner must be 1 to 128",
     "--scopes must be some of",
-    "--scopes must be some of",
+    "separated by commas, not 'payments:steal'",
     "--expires must be a time",
     "--grace must be 0 to 720 hours",
-    "--key must be a key's id, not 'none'",
+    "--key must be a key's id, as `keys list` shows it, not 'none'",
     "There is no API key of this id.",
-    "expire_time: must be in the future",
+    "--key must be a key's id, as `keys list` shows it\n",
+    "--expires must be in the future, not '2020-01-01T00:00:00Z'",
+    "--expires must be a time such as",
+    "--expires must be a time such as",
   ];
   for (const [i, { code, stdout, stderr }] of refusals.entries()) {
     expect([code, stdout]).toEqual([64, ""]);
