@@ -140,17 +140,22 @@ test("a page token of one owner is none of another's", async () => {
   }
 });
 
-/** The median time of each read in milliseconds, taken in turns. */
-async function medians(reads: readonly (() => Promise<unknown>)[]): Promise<number[]> {
+/**
+ * What each read takes at its fastest, in milliseconds: the first decile of many, taken in turns.
+ * Whatever else the machine does only adds to a time, so this says the same when it's busy.
+ */
+async function fastest(reads: readonly (() => Promise<unknown>)[]): Promise<number[]> {
   const times = reads.map((): number[] => []);
-  for (let round = 0; round < 150; round++) {
-    for (const [i, read] of reads.entries()) {
+  for (let round = 0; round < 300; round++) {
+    for (let turn = 0; turn < reads.length; turn++) {
+      // Each is as often the first.
+      const i = (round + turn) % reads.length;
       const startMs = performance.now();
-      await read().catch(() => undefined);
+      await reads[i]!().catch(() => undefined);
       times[i]!.push(performance.now() - startMs);
     }
   }
-  return times.map((each) => each.toSorted((a, b) => a - b)[each.length >> 1]!);
+  return times.map((each) => each.toSorted((a, b) => a - b)[Math.floor(each.length / 10)]!);
 }
 
 test("what isn't the caller's is refused in the time that it takes to find nothing", async () => {
@@ -162,7 +167,7 @@ test("what isn't the caller's is refused in the time that it takes to find nothi
     [() => findPayment.get(call, made.payment.id), () => findPayment.get(call, nearby)],
     [() => findAccount.get(call, request.debtorAccountId), () => findAccount.get(call, nearby)],
   ] as const) {
-    const [a, b] = await medians([theirs, nothing]);
+    const [a, b] = await fastest([theirs, nothing]);
     // One query more would nearly double it.
     expect(Math.max(a!, b!) / Math.min(a!, b!)).toBeLessThan(1.5);
   }

@@ -26,3 +26,30 @@ test.each([
 ])("%j isn't", async (authorization) => {
   expect(await authenticate(authorization)).toBeUndefined();
 });
+
+test("a key that was ended isn't let in a second after its last use", async () => {
+  let nowMs = 5_000;
+  let isWorking = true;
+  const principal = { ownerId: "alice", scopes: new Set<never>() };
+  const validMs = Number.POSITIVE_INFINITY;
+  const letIn = createAuthenticate({
+    identify: [async () => (isWorking ? { principal, validMs } : undefined)],
+    clock: { now: () => nowMs, monotonicMs: () => nowMs },
+  });
+  expect(await letIn("Bearer key")).toBe(principal);
+  isWorking = false;
+  nowMs += 1_000;
+  expect(await letIn("Bearer key")).toBeUndefined();
+});
+
+test("a token isn't let in for longer than it's valid", async () => {
+  let nowMs = 5_000;
+  const principal = { ownerId: "alice", scopes: new Set<never>() };
+  const letIn = createAuthenticate({
+    identify: [async () => (nowMs < 5_100 ? { principal, validMs: 5_100 - nowMs } : undefined)],
+    clock: { now: () => nowMs, monotonicMs: () => nowMs },
+  });
+  expect(await letIn("Bearer token")).toBe(principal);
+  nowMs = 5_100;
+  expect(await letIn("Bearer token")).toBeUndefined();
+});
