@@ -1,14 +1,15 @@
 import { randomBytes } from "node:crypto";
-import { type LoadDeps, runLoad } from "./load.ts";
+import { OWNER } from "./fill.ts";
+import { type LoadDeps, type Target, runLoad } from "./load.ts";
 import type { RunLength } from "./measurement.ts";
 import type { ServiceScenario } from "./scenarios.ts";
 import { type EventRelay, startRelay } from "./relay.ts";
-import { type Service, startService } from "./service.ts";
+import { type Service, makeOwnerKey, startService } from "./service.ts";
 
 /** The instances that run at a time. */
 export interface Deployment {
   /** Those that the scenario needs, warm; others are stopped first. */
-  ensure(scenario: ServiceScenario): Promise<readonly Service[]>;
+  ensure(scenario: ServiceScenario): Promise<Target>;
   /** Throws if the relay has fallen behind: what it publishes must be counted in. */
   checkRelay(scenario: ServiceScenario): Promise<void>;
   stop(): Promise<void>;
@@ -26,9 +27,10 @@ export interface DeploymentDeps extends LoadDeps {
 
 /** Nothing runs until it's asked for. */
 export function createDeployment(deps: DeploymentDeps): Deployment {
-  const apiKey = randomBytes(24).toString("hex");
+  const adminKey = randomBytes(24).toString("hex");
   let services: Service[] = [];
   let relay: EventRelay | undefined;
+  let apiKey = "";
   let current = "";
 
   async function stop(): Promise<void> {
@@ -43,24 +45,25 @@ export function createDeployment(deps: DeploymentDeps): Deployment {
   async function warmUp(scenario: ServiceScenario): Promise<void> {
     for (const protocol of ["grpc", "json"] as const) {
       const load = { ...scenario, name: "warm-up", protocol, pattern: "uniform" } as const;
-      await runLoad(deps, load, services, deps.warmUp);
+      await runLoad(deps, load, { services, apiKey }, deps.warmUp);
     }
   }
 
   return {
     async ensure(scenario) {
       const wanted = `${scenario.processes} on ${scenario.database}, relay: ${scenario.relay}`;
-      if (wanted === current) return services;
+      if (wanted === current) return { services, apiKey };
       await stop();
       const databaseUrl = deps.urlOf(scenario.database);
       for (let i = 0; i < scenario.processes; i++) {
-        services.push(await startService(databaseUrl, apiKey));
+        services.push(await startService(databaseUrl, adminKey));
       }
       if (scenario.relay) relay = await startRelay(databaseUrl);
+      apiKey = await makeOwnerKey(OWNER, { databaseUrl, signal: deps.signal });
       await warmUp({ ...scenario, callers: 64, batch: 0 });
       await relay?.untilPublished();
       current = wanted;
-      return services;
+      return { services, apiKey };
     },
     async checkRelay({ name, relay: isWanted }) {
       if (!isWanted) return;

@@ -3,6 +3,8 @@ import { dropIndexes } from "./indexes.ts";
 
 /** Accounts 1 to this have money; account 0, which may owe any amount, is where it came from. */
 export const ACCOUNTS = 10_000;
+/** Whose they are, and whose key pays from them. */
+export const OWNER = "bench";
 
 const START_MINOR = 1_000_000_000_000;
 const CHUNK = 250_000;
@@ -44,7 +46,7 @@ export async function addPayments(url: string, rows: number): Promise<void> {
     await makeIndexes();
     await client.query(
       `update account set entry_sequence = entry_sequence + $1, version = version + $1,
-       update_time = now() where owner_id = 'bench'`,
+       update_time = now() where owner_id = '${OWNER}'`,
       [2 * rounds],
     );
     await client.query("vacuum analyze");
@@ -81,7 +83,7 @@ async function withClient(url: string, work: (client: Client) => Promise<unknown
 const OPEN_ACCOUNTS = `
   insert into account (id, owner_id, currency_code, posted_minor, held_minor, overdraft_mode,
     overdraft_limit_minor, status, version, entry_sequence, metadata, create_time, update_time)
-  select ${account("n")}, case n when 0 then 'bank' else 'bench' end, 'EUR',
+  select ${account("n")}, case n when 0 then 'bank' else '${OWNER}' end, 'EUR',
     case n when 0 then -${ACCOUNTS * START_MINOR} else ${START_MINOR} end, 0,
     case n when 0 then 'UNBOUNDED' else 'NONE' end, 0, 'OPEN', 2,
     case n when 0 then ${ACCOUNTS} else 1 end, '{}', date_trunc('day', now()), now()
@@ -89,7 +91,8 @@ const OPEN_ACCOUNTS = `
 
 /** Account 0 pays to each of the others, at midnight. */
 const FUNDING = `
-  select 'fund ' || n as name, floor(extract(epoch from date_trunc('day', now())) * 1000) as ms,
+  select 'fund ' || n as name, 'admin' as owner,
+    floor(extract(epoch from date_trunc('day', now())) * 1000) as ms,
     ${account("0")} as debtor, ${account("n")} as creditor, ${START_MINOR}::bigint as amount,
     n as debtor_sequence, -n::bigint * ${START_MINOR} as debtor_balance,
     1 as creditor_sequence, ${START_MINOR}::bigint as creditor_balance
@@ -101,7 +104,8 @@ const FUNDING = `
  * can be told without adding anything up.
  */
 const PAYMENTS = `
-  select 'fill ' || n as name, $3::bigint + ($4::bigint - $3::bigint) * n / $5::bigint as ms,
+  select 'fill ' || n as name, '${OWNER}' as owner,
+    $3::bigint + ($4::bigint - $3::bigint) * n / $5::bigint as ms,
     ${account("payer + 1")} as debtor, ${account("payee + 1")} as creditor, amount,
     2 + 2 * round + (payer >= shift)::int as debtor_sequence,
     ${START_MINOR} - case when payer >= shift then 0 else amount end as debtor_balance,
@@ -113,7 +117,7 @@ const PAYMENTS = `
     lateral (select (payer + shift) % ${ACCOUNTS} as payee) c`;
 
 /**
- * Writes \`paid\`: payments, entries, keys of the administrator, events that have been published.
+ * Writes \`paid\`: payments, entries, their keys, events that have been published.
  * An id is a UUIDv7 of the payment's time; event payloads have the size of real ones.
  */
 const WRITE = `,
@@ -128,7 +132,7 @@ const WRITE = `,
       creditor_account_id, currency_code, amount_minor, status, end_to_end_id,
       remittance_information, metadata, sequence, debtor_balance_after_minor,
       creditor_balance_after_minor, update_time)
-    select at, id, 'admin', key, debtor, creditor, 'EUR', amount, 'SETTLED', '',
+    select at, id, owner, key, debtor, creditor, 'EUR', amount, 'SETTLED', '',
       'invoice 2026-0001', '{}', 1, debtor_balance, creditor_balance, at from made),
   entries as (
     insert into entry (account_id, create_time, entry_sequence, payment_id,
@@ -138,7 +142,7 @@ const WRITE = `,
     select creditor, at, creditor_sequence, id, debtor, amount, creditor_balance from made),
   keys as (
     insert into idempotency_key (owner_id, key, request_digest, payment_id, create_time)
-    select 'admin', key, sha256(key::bytea), id, at from made)
+    select owner, key, sha256(key::bytea), id, at from made)
   insert into payment_event (payment_id, sequence, create_time, event_id, shard, payload,
     publish_time)
   select id, 1, at, event_id, abs(hashtext(name)) % 64,

@@ -13,6 +13,12 @@ export interface LoadDeps {
   readonly signal: AbortSignal;
 }
 
+/** Instances to send payments to, with a key that works on all of them. */
+export interface Target {
+  readonly services: readonly Service[];
+  readonly apiKey: string;
+}
+
 interface LoadgenResult {
   readonly settled: number;
   readonly sent: number;
@@ -22,11 +28,11 @@ interface LoadgenResult {
   readonly refusals: Readonly<Record<string, number>>;
 }
 
-/** Runs one scenario against the services. Throws if a connection broke. */
+/** Runs one scenario against instances. Throws if a connection broke. */
 export async function runLoad(
   deps: LoadDeps,
   scenario: ServiceScenario,
-  services: readonly Service[],
+  { services, apiKey }: Target,
   { warmMs, windowMs }: RunLength,
 ): Promise<Measurement> {
   const loadgen = spawn(
@@ -41,7 +47,7 @@ export async function runLoad(
       `-window=${windowMs}ms`,
     ],
     {
-      env: { API_KEY: services[0]?.apiKey },
+      env: { API_KEY: apiKey },
       signal: deps.signal,
       stdio: ["ignore", "pipe", "inherit"],
     },

@@ -11,8 +11,6 @@ const CLI = join(ROOT, "src", "cli", "instant-payment.ts");
 export interface Service {
   /** Host and port of the API, or of the operators' server if it has no API. */
   readonly address: string;
-  /** The administrator's. */
-  readonly apiKey: string;
   readonly pid: number;
   stop(): Promise<void>;
 }
@@ -29,14 +27,14 @@ type Settings = Readonly<Record<string, string>>;
 /** Starts an instance as `npm start` does; resolves once it takes calls. */
 export async function startService(
   databaseUrl: string,
-  apiKey: string,
+  adminKey: string,
   settings: Settings = {},
 ): Promise<Service> {
   const child = spawn(process.execPath, [...(await startArguments()), "--json"], {
     cwd: ROOT,
     env: {
       ...environment(databaseUrl),
-      ADMIN_API_KEY: apiKey,
+      ADMIN_API_KEY: adminKey,
       PORT: "0",
       ADMIN_PORT: "0",
       LOG_LEVEL: "warn",
@@ -48,7 +46,6 @@ export async function startService(
   const address = await readAddress(child);
   return {
     address,
-    apiKey,
     pid: child.pid ?? 0,
     async stop() {
       child.kill("SIGTERM");
@@ -81,6 +78,12 @@ async function readAddress(child: ChildProcess): Promise<string> {
 /** Brings an empty database to what the service needs. */
 export async function migrateDatabase(options: CommandOptions): Promise<void> {
   await runCli(["migrate"], options);
+}
+
+/** Makes a key that pays for an owner, as callers have one: whose money it is has to be asked. */
+export async function makeOwnerKey(ownerId: string, options: CommandOptions): Promise<string> {
+  const args = ["keys", "create", "--owner", ownerId, "--scopes", "payments:write", "--json"];
+  return (JSON.parse(await runCli(args, options)) as { secret: string }).secret;
 }
 
 /** Counts of a ledger that is right. */

@@ -73,9 +73,9 @@ export async function createStage(deps: StageDeps): Promise<Stage> {
     },
     async measure(scenario, length) {
       if (scenario.kind === "pgbench") return measurePgbench(scenario, length);
-      const services = await deployment.ensure(scenario);
+      const target = await deployment.ensure(scenario);
       await postgres.checkpoint();
-      const run = await runLoad(load, scenario, services, length);
+      const run = await runLoad(load, scenario, target, length);
       await deployment.checkRelay(scenario);
       return run;
     },
