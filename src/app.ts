@@ -15,6 +15,7 @@ import { createCallers, type Callers } from "./keys/callers.ts";
 import { createManageKeys, type ManageKeys } from "./keys/manage-keys.ts";
 import { createCommitBatch } from "./ledger/commit-batch.ts";
 import { createGroupCommit } from "./ledger/group-commit.ts";
+import type { BatchObserver } from "./ledger/lane.ts";
 import { createLedgerRpc } from "./ledger/ledger.rpc.ts";
 import { createVerifyLedger } from "./ledger/verify.ts";
 import { createBatchCreatePayments } from "./payments/batch-create-payments.ts";
@@ -25,7 +26,7 @@ import { createPaymentRpc } from "./payments/payment.rpc.ts";
 import { createAdminServer } from "./platform/admin-server.ts";
 import { openDatabase, type Database } from "./platform/database.ts";
 import { openDatabaseSource } from "./platform/database-source.ts";
-import { assertPortsFree } from "./platform/listen.ts";
+import { assertPortsFree, urlOf } from "./platform/listen.ts";
 import type { Logger } from "./platform/logger.ts";
 import { createKafka } from "./platform/kafka.ts";
 import { createMetrics, type Metrics } from "./platform/metrics.ts";
@@ -79,9 +80,8 @@ export interface App {
 
 /** One: with more, batches are smaller and wait for each other's accounts, which costs more. */
 const COMMIT_LANES = 1;
-const HOT_LANES = 1;
-/** For probes, for making partitions and for finding callers' keys. */
-const OTHER_COMMIT_CONNECTIONS = 3;
+/** For hot payments, for probes, for making partitions and for finding callers' keys. */
+const OTHER_COMMIT_CONNECTIONS = 4;
 
 /** Puts the service together; nothing happens until it's started. */
 export function createApp(options: AppOptions): App {
@@ -102,7 +102,7 @@ export function createApp(options: AppOptions): App {
       url: source.url,
       entities,
       poolSize: config.DATABASE_POOL_SIZE,
-      commitPoolSize: COMMIT_LANES + HOT_LANES + OTHER_COMMIT_CONNECTIONS,
+      commitPoolSize: COMMIT_LANES + OTHER_COMMIT_CONNECTIONS,
     });
     closers.push(() => database.close());
     const mayMigrate = config.DATABASE_URL === undefined || config.MIGRATE === "auto";
@@ -122,31 +122,32 @@ export function createApp(options: AppOptions): App {
     const redisUrl = servesCalls(config) ? config.REDIS_URL : undefined;
     const hotAccounts = createHotAccounts({ redisUrl, logger, metrics });
     closers.push(hotAccounts.close);
-    const { degraded } = hotAccounts;
-    const { registry } = metrics;
-    const admin = createAdminServer({ host, port: adminPort, checks, degraded, metrics: registry });
+    const served = { checks, degraded: hotAccounts.degraded, metrics: metrics.registry };
+    const admin = createAdminServer({ host, port: adminPort, ...served });
     closers.push(() => admin.close());
-    const adminUrl = toUrl("http", host, await admin.start());
+    const adminUrl = urlOf("http", host, await admin.start());
 
     const relay = publisher && createEventRelay({ database, publisher, logger, metrics });
     if (relay) closers.push(() => relay.stop());
     relay?.start();
-    const apiUrl = servesCalls(config) ? await serveCalls(database, hotAccounts, relay?.wake) : undefined;
+    const observe: BatchObserver = (batch) => {
+      metrics.observeBatch(batch);
+      relay?.wake();
+    };
+    const parts = { database, hotAccounts, observe };
+    const apiUrl = servesCalls(config) ? await serveCalls(parts) : undefined;
     state = "serving";
     logger.info({ apiUrl, adminUrl, roles: config.ROLES }, "serving");
     return { apiUrl, adminUrl };
   }
 
-  async function serveCalls(
-    database: Database,
-    hotAccounts: HotAccounts,
-    onCommit: OnCommit,
-  ): Promise<string> {
-    const useCases = createUseCases(config, database, metrics, hotAccounts, onCommit);
+  async function serveCalls(parts: LedgerParts): Promise<string> {
+    const useCases = createUseCases(config, parts);
+    metrics.watchQueue(() => useCases.ledger.waiting);
     closers.push(() => useCases.ledger.drain());
     const { adminKey } = options;
     if (adminKey === undefined) throw new Error("there's no key to know the administrator by");
-    const callers = await createCallers(config, { adminKey, database, logger });
+    const callers = await createCallers(config, { adminKey, database: parts.database, logger });
     closers.push(() => callers.close());
     const examples = (await options.prepare?.(useCases)) ?? {};
     const isReady = () => state === "serving";
@@ -154,7 +155,7 @@ export function createApp(options: AppOptions): App {
     const server = createServer(options, { useCases, authenticate, metrics, examples, isReady });
     closers.push(() => server.close(config.SHUTDOWN_GRACE_MS));
     const bound = await server.start();
-    return toUrl(config.TLS_CERT_FILE === undefined ? "http" : "https", bound.host, bound.port);
+    return urlOf(config.TLS_CERT_FILE === undefined ? "http" : "https", bound.host, bound.port);
   }
 
   return {
@@ -180,36 +181,26 @@ function createPublisher(config: Config): Publisher | undefined {
   });
 }
 
-/** Called after each transaction of the ledger. */
-type OnCommit = (() => void) | undefined;
-type UseCases = ReturnType<typeof createUseCases>;
+interface LedgerParts {
+  readonly database: Database;
+  readonly hotAccounts: HotAccounts;
+  readonly observe: BatchObserver;
+}
 
 /** The ledger and all that callers can ask of it. */
-function createUseCases(
-  config: Config,
-  database: Database,
-  metrics: Metrics,
-  { heat, lock, onConflict }: HotAccounts,
-  onCommit: OnCommit,
-) {
+function createUseCases(config: Config, { database, hotAccounts, observe }: LedgerParts) {
   const { orm } = database;
   const unitOfWork = createUnitOfWork(database);
   const databaseClock = createDatabaseClock(systemClock);
   const ledger = createGroupCommit({
     commit: createCommitBatch({ orm, unitOfWork, databaseClock, encodeEvent: encodePaymentEvent }),
     clock: systemClock,
-    heat,
-    lock,
-    onConflict,
+    ...hotAccounts,
     maxBatch: config.COMMIT_MAX_BATCH,
     maxQueue: config.COMMIT_MAX_QUEUE,
     lanes: COMMIT_LANES,
-    observe(batch) {
-      metrics.observeBatch(batch);
-      onCommit?.();
-    },
+    observe,
   });
-  metrics.watchQueue(() => ledger.waiting);
   const createPayment = createCreatePayment({ orm, ledger, databaseClock });
   return {
     ledger,
@@ -226,7 +217,7 @@ function createUseCases(
 }
 
 interface ServerParts {
-  readonly useCases: UseCases;
+  readonly useCases: ReturnType<typeof createUseCases>;
   readonly authenticate: Callers["authenticate"];
   readonly metrics: Metrics;
   readonly examples: DocsExamples;
@@ -256,8 +247,4 @@ function createServer({ config, logger }: AppOptions, parts: ServerParts) {
     logger,
     observe: metrics.observeCall,
   });
-}
-
-function toUrl(scheme: string, host: string, port: number): string {
-  return `${scheme}://${host.includes(":") ? `[${host}]` : host}:${port}`;
 }

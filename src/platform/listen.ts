@@ -67,3 +67,8 @@ export async function assertPortsFree(ports: readonly ListenOptions[]): Promise<
   }
   if (lines.length > 0) throw new StartupError("unavailable", lines.join("\n"));
 }
+
+/** The URL of a server; an IPv6 address gets its brackets. */
+export function urlOf(scheme: string, host: string, port: number): string {
+  return `${scheme}://${host.includes(":") ? `[${host}]` : host}:${port}`;
+}

@@ -33,7 +33,7 @@ let proxy: SlowProxy;
 let processes: Process[];
 let payers: string[];
 let load: Promise<void[]>;
-let isOver = false;
+const over = new AbortController();
 const paid: PaymentRow[] = [];
 const refusals: unknown[] = [];
 
@@ -51,7 +51,7 @@ beforeAll(async () => {
 }, 120_000);
 
 afterAll(async () => {
-  isOver = true;
+  over.abort();
   await load;
   for (const { ledger, lock } of processes) {
     await ledger.close();
@@ -90,7 +90,7 @@ async function openProcess() {
 
 async function keepPaying(caller: number): Promise<void> {
   const { ledger } = processes[caller % processes.length]!;
-  while (!isOver) {
+  while (!over.signal.aborted) {
     const debtorAccountId = payers[randomInt(payers.length)]!;
     const amountMinor = BigInt(randomInt(1, 100));
     try {
