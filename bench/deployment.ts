@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { startRedis, type RedisService } from "../test/support/services/redis.ts";
 import { OWNER } from "./fill.ts";
 import { type LoadDeps, type Target, runLoad } from "./load.ts";
 import type { RunLength } from "./measurement.ts";
@@ -30,13 +31,15 @@ export function createDeployment(deps: DeploymentDeps): Deployment {
   const adminKey = randomBytes(24).toString("hex");
   let services: Service[] = [];
   let relay: EventRelay | undefined;
+  let redis: RedisService | undefined;
   let apiKey = "";
   let current = "";
 
   async function stop(): Promise<void> {
-    const running = [...services, ...(relay ? [relay] : [])];
+    const running = [...services, ...(relay ? [relay] : []), ...(redis ? [redis] : [])];
     services = [];
     relay = undefined;
+    redis = undefined;
     current = "";
     await Promise.all(running.map((service) => service.stop()));
   }
@@ -51,14 +54,17 @@ export function createDeployment(deps: DeploymentDeps): Deployment {
 
   return {
     async ensure(scenario) {
-      const wanted = `${scenario.processes} on ${scenario.database}, relay: ${scenario.relay}`;
+      const { processes, database, redis: hasRedis, relay: hasRelay } = scenario;
+      const wanted = `${processes} on ${database}, Redis: ${hasRedis}, relay: ${hasRelay}`;
       if (wanted === current) return { services, apiKey };
       await stop();
-      const databaseUrl = deps.urlOf(scenario.database);
-      for (let i = 0; i < scenario.processes; i++) {
-        services.push(await startService(databaseUrl, adminKey));
+      const databaseUrl = deps.urlOf(database);
+      if (hasRedis) redis = await startRedis({ own: true });
+      for (let i = 0; i < processes; i++) {
+        const settings: Record<string, string> = redis ? { REDIS_URL: redis.url } : {};
+        services.push(await startService(databaseUrl, adminKey, settings));
       }
-      if (scenario.relay) relay = await startRelay(databaseUrl);
+      if (hasRelay) relay = await startRelay(databaseUrl);
       apiKey = await makeOwnerKey(OWNER, { databaseUrl, signal: deps.signal });
       await warmUp({ ...scenario, callers: 64, batch: 0 });
       await relay?.untilPublished();

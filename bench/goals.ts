@@ -22,6 +22,8 @@ export interface JudgedRatio extends Ratio {
 const TRANSFER = "pgbench-transfer-64";
 const HOT = "pgbench-transfer_hot_last-64";
 const JSON_64 = "json-uniform-64";
+const HOT_64 = "json-hot-creditor-64";
+const HOT_3 = `${HOT_64}-three-processes`;
 
 /** The goals of the rounds, and ratios without a goal that are good to know. */
 export const ROUND_RATIOS: readonly Ratio[] = [
@@ -58,6 +60,21 @@ export const ROUND_RATIOS: readonly Ratio[] = [
     "json-hot-creditor-64-two-processes",
     "json-hot-creditor-64",
   ),
+  rate("Hot, one process: Redis to none", `${HOT_64}-redis`, HOT_64),
+  rate(
+    "Hot, two processes: Redis to none",
+    `${HOT_64}-two-processes-redis`,
+    `${HOT_64}-two-processes`,
+  ),
+  rate("Hot, three processes: Redis to none", `${HOT_3}-redis`, HOT_3, 0.8),
+  { ...p99("p99 of hot, three processes: Redis to none", `${HOT_3}-redis`, HOT_3), atMost: 1.5 },
+  {
+    text: "Median of others beside it: Redis to none",
+    metric: "p50Ms",
+    of: "json-beside-hot-64-three-processes-redis",
+    to: "json-beside-hot-64-three-processes",
+    atMost: 1.11,
+  },
 ];
 
 /** What a payment may cost more when the tables are full. */

@@ -12,14 +12,19 @@ export interface ServiceScenario {
   readonly name: string;
   /** JSON is Connect over HTTP/1.1, gRPC in cleartext HTTP/2. */
   readonly protocol: "json" | "grpc";
-  /** Who pays whom: any of 10,000 accounts, or one account on every payment's one side. */
-  readonly pattern: "uniform" | "hot-debtor" | "hot-creditor";
+  /**
+   * Who pays whom: any of 10,000 accounts, or one account on every payment's one side; or both, each
+   * by half of the callers, of which only those are counted that pay any account.
+   */
+  readonly pattern: "uniform" | "hot-debtor" | "hot-creditor" | "beside-hot";
   /** Connections, each with one call at a time. */
   readonly callers: number;
   /** Payments of a BatchCreatePayments call; 0: CreatePayment. */
   readonly batch: number;
   /** Instances of the service, each of which gets its part of the connections. */
-  readonly processes: 1 | 2;
+  readonly processes: 1 | 2 | 3;
+  /** They queue for hot accounts in a Redis on the same machine. */
+  readonly redis: boolean;
   /** A process beside them that publishes every payment to a Kafka on the same machine. */
   readonly relay: boolean;
   readonly database: "empty" | "filled";
@@ -49,7 +54,18 @@ export function roundScenarios(): Scenario[] {
     service({ protocol, callers: 8, batch: 100 }),
   );
   const two = PATTERNS.map((pattern) => service({ pattern, processes: 2 }));
-  return [...peers, ...single, ...batches, ...two, service({ relay: true })];
+  return [...peers, ...single, ...batches, ...two, service({ relay: true }), ...hot()];
+}
+
+/** One to three processes on a hot account with Redis and without, as far as it's new. */
+function hot(): Scenario[] {
+  const pattern = "hot-creditor";
+  return [
+    service({ pattern, processes: 3 }),
+    service({ pattern: "beside-hot", processes: 3 }),
+    ...([1, 2, 3] as const).map((processes) => service({ pattern, processes, redis: true })),
+    service({ pattern: "beside-hot", processes: 3, redis: true }),
+  ];
 }
 
 /** What is measured to see what full tables cost. */
@@ -75,17 +91,19 @@ function service(differs: Partial<ServiceScenario>): ServiceScenario {
     callers: 64,
     batch: 0,
     processes: 1,
+    redis: false,
     relay: false,
     database: "empty",
     ...differs,
   } as const;
-  const { protocol, pattern, callers, batch, processes, relay, database } = scenario;
+  const { protocol, pattern, callers, batch, processes, redis, relay, database } = scenario;
   const name = [
     protocol,
     ...(batch > 0 ? [`batch-of-${batch}`] : []),
     pattern,
     callers,
-    ...(processes > 1 ? ["two-processes"] : []),
+    ...(processes > 1 ? [processes === 2 ? "two-processes" : "three-processes"] : []),
+    ...(redis ? ["redis"] : []),
     ...(relay ? ["relay"] : []),
     ...(database === "filled" ? ["filled"] : []),
   ].join("-");

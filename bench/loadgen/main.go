@@ -60,8 +60,17 @@ func main() {
 	for i := range tallies {
 		c, err := dial(o, o.addresses[i%len(o.addresses)])
 		fatal(err)
+		payments, counted := o.payments, &tallies[i]
+		if o.payments.pattern == "beside-hot" {
+			payments.pattern = "uniform"
+			// Every second caller of each address, and it isn't counted.
+			if i/len(o.addresses)%2 == 1 {
+				payments.pattern = "hot-creditor"
+				counted = new(tally)
+			}
+		}
 		running.Go(func() {
-			work(c, newPayments(o.payments, o.protocol), &tallies[i], &measuring, &stopped)
+			work(c, newPayments(payments, o.protocol), counted, &measuring, &stopped)
 		})
 	}
 	time.Sleep(o.warm)
@@ -85,7 +94,7 @@ func parse() options {
 	flag.DurationVar(&o.warm, "warm", time.Second, "before the window")
 	flag.DurationVar(&o.window, "window", 5*time.Second, "what is counted")
 	flag.IntVar(&o.payments.accounts, "accounts", 10_000, "accounts 1 to this")
-	flag.StringVar(&o.payments.pattern, "pattern", "uniform", "uniform, hot-debtor or hot-creditor")
+	flag.StringVar(&o.payments.pattern, "pattern", "uniform", "uniform, hot-debtor, hot-creditor or beside-hot")
 	flag.IntVar(&o.payments.batch, "batch", 0, "payments of a BatchCreatePayments; 0: CreatePayment")
 	flag.Parse()
 	o.addresses = strings.Split(*addresses, ",")
