@@ -1,27 +1,15 @@
 import { randomUUID } from "node:crypto";
 import { Client } from "pg";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { openDatabase } from "../../src/platform/database.ts";
 import { dropPublishedEvents } from "../../src/scheduler/event-partitions.ts";
 import { entities } from "../../src/schema.ts";
-import { createMigratedDatabase, openLedger, type TestLedger } from "../support/ledger.ts";
-import type { TestDatabase } from "../support/postgres.ts";
 import { runSql } from "../support/sql.ts";
+import { useFreshLedger } from "../support/use-ledger.ts";
 
 const DAY_MS = 86_400_000;
 
-let database: TestDatabase;
-let ledger: TestLedger;
-
-beforeEach(async () => {
-  database = await createMigratedDatabase();
-  ledger = await openLedger(database.url);
-});
-
-afterEach(async () => {
-  await ledger.close();
-  await database.drop();
-});
+const used = useFreshLedger();
 
 /** A partition of the day so many days ago. */
 async function addDay(daysAgo: number): Promise<string> {
@@ -29,7 +17,7 @@ async function addDay(daysAgo: number): Promise<string> {
   const to = new Date(from.getTime() + DAY_MS);
   const name = `payment_event_${from.toISOString().slice(0, 10).replaceAll("-", "_")}`;
   await runSql(
-    database.url,
+    used.url,
     `create table ${name} partition of payment_event
      for values from ('${from.toISOString()}') to ('${to.toISOString()}')`,
   );
@@ -38,11 +26,11 @@ async function addDay(daysAgo: number): Promise<string> {
 
 /** Puts a payment and its event back by so many days, into a partition of `addDay`. */
 async function payDaysAgo(daysAgo: number, published: boolean): Promise<string> {
-  await ledger.openFunded(100n);
-  const [row] = await runSql(database.url, "select id from payment order by id desc limit 1");
+  await used.ledger.openFunded(100n);
+  const [row] = await runSql(used.url, "select id from payment order by id desc limit 1");
   const id = row![0] as string;
   await runSql(
-    database.url,
+    used.url,
     `update payment_event set create_time = create_time - $2 * interval '1 day',
        publish_time = case when $3 then clock_timestamp() end where payment_id = $1`,
     [id, daysAgo, published],
@@ -53,7 +41,7 @@ async function payDaysAgo(daysAgo: number, published: boolean): Promise<string> 
 const eventDays = async () =>
   (
     await runSql(
-      database.url,
+      used.url,
       `select c.relname from pg_inherits i join pg_class c on c.oid = i.inhrelid
        where i.inhparent = 'payment_event'::regclass order by 1`,
     )
@@ -61,7 +49,7 @@ const eventDays = async () =>
 
 /** As the job of an instance of its own. */
 async function drop(): Promise<string[]> {
-  const options = { url: database.url, entities, poolSize: 1, commitPoolSize: 2 };
+  const options = { url: used.url, entities, poolSize: 1, commitPoolSize: 2 };
   const instance = await openDatabase(options);
   const dropped = await dropPublishedEvents(instance);
   await instance.close();
@@ -80,21 +68,19 @@ test("Days that are a week old go once all their events are published, and no ot
   expect(await drop()).toEqual([tenth, eighth]);
   expect(await eventDays()).toEqual(expect.arrayContaining([ninth, seventh]));
   expect(await drop()).toEqual([]);
-  await runSql(
-    database.url,
-    "update payment_event set publish_time = now() where payment_id = $1",
-    [waiting],
-  );
+  await runSql(used.url, "update payment_event set publish_time = now() where payment_id = $1", [
+    waiting,
+  ]);
   expect(await Promise.all([drop(), drop(), drop()])).toContainEqual([ninth]);
   expect(await eventDays()).not.toContain(ninth);
 });
 
 test("What an interrupted run has left is finished by the next", async () => {
   const [tenth, ninth] = [await addDay(10), await addDay(9)];
-  await runSql(database.url, `alter table payment_event detach partition ${tenth}`);
+  await runSql(used.url, `alter table payment_event detach partition ${tenth}`);
   // Somebody who reads the log holds up the detaching, and the one who waits for it is ended.
-  const reader = new Client({ connectionString: database.url });
-  const detaching = new Client({ connectionString: database.url });
+  const reader = new Client({ connectionString: used.url });
+  const detaching = new Client({ connectionString: used.url });
   await reader.connect();
   await detaching.connect();
   await reader.query("begin; select count(*) from payment_event");
@@ -110,12 +96,12 @@ test("What an interrupted run has left is finished by the next", async () => {
 
 test("Payments go on while a reader holds up the dropping", async () => {
   await addDay(10);
-  const reader = new Client({ connectionString: database.url });
+  const reader = new Client({ connectionString: used.url });
   await reader.connect();
   await reader.query("begin; select count(*) from payment_event");
   const dropping = drop();
   await new Promise((done) => setTimeout(done, 300));
-  await ledger.openFunded(100n);
+  await used.ledger.openFunded(100n);
   await reader.query("commit");
   await reader.end();
   expect(await dropping).toHaveLength(1);
@@ -126,27 +112,27 @@ test("The ledger is right without the events that were dropped, and wrong withou
   const id = await payDaysAgo(10, true);
   const day = "10 days";
   await runSql(
-    database.url,
+    used.url,
     `update payment set update_time = update_time - interval '${day}' where id = $1`,
     [id],
   );
   await drop();
-  expect((await ledger.verify()).findings).toEqual([]);
+  expect((await used.ledger.verify()).findings).toEqual([]);
   // It changed again after its first event was dropped.
   await runSql(
-    database.url,
+    used.url,
     `update payment set sequence = 2, update_time = now(),
        create_time = create_time where id = '${id}'`,
   );
-  expect((await ledger.verify()).findings).toMatchObject([
+  expect((await used.ledger.verify()).findings).toMatchObject([
     { kind: "PAYMENT_EVENTS_WRONG", subjectId: id },
   ]);
   await runSql(
-    database.url,
+    used.url,
     `insert into payment_event (payment_id, sequence, create_time, event_id, shard, payload)
      values ($1, 2, now(), $2, 0, '')`,
     [id, randomUUID()],
   );
   // The payment itself is of today, so that its first event is missed.
-  expect((await ledger.verify()).findings).toHaveLength(1);
+  expect((await used.ledger.verify()).findings).toHaveLength(1);
 });

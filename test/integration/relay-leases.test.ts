@@ -1,35 +1,23 @@
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { createOutbox } from "../../src/events/outbox.ts";
 import { createShardLeases, type ShardLeases } from "../../src/events/shard-leases.ts";
 import { systemClock } from "../../src/kernel/clock.ts";
-import { createMigratedDatabase, openLedger, type TestLedger } from "../support/ledger.ts";
-import type { TestDatabase } from "../support/postgres.ts";
 import { runSql } from "../support/sql.ts";
+import { useFreshLedger } from "../support/use-ledger.ts";
 
-let database: TestDatabase;
-let ledger: TestLedger;
-
-beforeEach(async () => {
-  database = await createMigratedDatabase();
-  ledger = await openLedger(database.url);
-});
-
-afterEach(async () => {
-  await ledger.close();
-  await database.drop();
-});
+const used = useFreshLedger();
 
 const leasesOf = (monotonicMs = () => systemClock.monotonicMs()): ShardLeases =>
   createShardLeases({
-    database: ledger.database,
+    database: used.ledger.database,
     clock: { ...systemClock, monotonicMs },
-    databaseClock: ledger.databaseClock,
+    databaseClock: used.ledger.databaseClock,
   });
 
 /** As it is after so many seconds without a word of anybody. */
 const letAllRunOut = () =>
   runSql(
-    database.url,
+    used.url,
     "update relay_lease set expire_time = '-infinity'; update relay set expire_time = '-infinity'",
   );
 
@@ -72,10 +60,10 @@ test("Leases end by the own clock before they do by PostgreSQL's, and come back 
 });
 
 test("Leases let nobody mark events of a shard that others have taken", async () => {
-  await ledger.openFunded(20n);
-  const outbox = createOutbox(ledger.database);
+  await used.ledger.openFunded(20n);
+  const outbox = createOutbox(used.ledger.database);
   const isMarked = async () =>
-    (await runSql(database.url, "select publish_time is not null from payment_event")).flat();
+    (await runSql(used.url, "select publish_time is not null from payment_event")).flat();
   const late = leasesOf();
   await late.renew();
   const epochs = late.held();

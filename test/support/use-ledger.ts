@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, expect } from "vitest";
 import { expectInvariants } from "./invariants.ts";
 import {
   createMigratedDatabase,
@@ -8,7 +8,7 @@ import {
 } from "./ledger.ts";
 import type { TestDatabase } from "./postgres.ts";
 
-/** What a test file works with, from its first test on. */
+/** What a test file works with, from its first test on, or what each of its tests has. */
 export interface UsedLedger {
   readonly url: string;
   readonly ledger: TestLedger;
@@ -32,12 +32,32 @@ export function useLedger(options: TestLedgerOptions = {}): UsedLedger {
     await expectInvariants(database.url);
     await database.drop();
   });
+  return toUsed(() => ({ url: database.url, ledger }));
+}
+
+/** Gives each test a ledger on a database of its own, which it may leave damaged. */
+export function useFreshLedger(): UsedLedger {
+  let database: TestDatabase;
+  let ledger: TestLedger;
+  beforeEach(async () => {
+    database = await createMigratedDatabase();
+    ledger = await openLedger(database.url);
+  });
+  afterEach(async () => {
+    await ledger.close();
+    await database.drop();
+  });
+  return toUsed(() => ({ url: database.url, ledger }));
+}
+
+/** Looks up what there is at the moment. */
+function toUsed(now: () => UsedLedger): UsedLedger {
   return {
     get url() {
-      return database.url;
+      return now().url;
     },
     get ledger() {
-      return ledger;
+      return now().ledger;
     },
   };
 }
