@@ -1,5 +1,4 @@
-import { once } from "node:events";
-import { connect, createServer, type AddressInfo, type Socket } from "node:net";
+import { openTcpProxy, type ProxiedConnection } from "./tcp-proxy.ts";
 
 /** When the proxy cuts a connection over which a COMMIT goes. */
 export type Cut = "never" | "before the commit" | "after the commit";
@@ -19,37 +18,13 @@ export interface CuttingProxy {
 
 /** Opens a proxy to the PostgreSQL of a URL. The query that ends with `commit` is the COMMIT. */
 export async function openCuttingProxy(url: string): Promise<CuttingProxy> {
-  const target = new URL(url);
-  const sockets = new Set<Socket>();
   let cut: Cut = "never";
   let left = 0;
   let cuts = 0;
   let isAway = false;
 
-  // Without a delay for small writes, which would make each round trip 40 ms.
-  const server = createServer({ noDelay: true }, (client) => {
-    if (isAway) {
-      client.destroy();
-      return;
-    }
-    const upstream = connect({
-      port: Number(target.port),
-      host: target.hostname,
-      noDelay: true,
-    });
+  function relay({ client, upstream, end }: ProxiedConnection): void {
     let committing = false;
-    function end(): void {
-      client.destroy();
-      upstream.destroy();
-    }
-    for (const socket of [client, upstream]) {
-      sockets.add(socket);
-      socket.on("error", end);
-      socket.on("close", () => {
-        sockets.delete(socket);
-        end();
-      });
-    }
     client.on("data", (bytes) => {
       if (left > 0 && bytes.includes("commit\0")) {
         left--;
@@ -72,18 +47,10 @@ export async function openCuttingProxy(url: string): Promise<CuttingProxy> {
       }
       client.write(bytes);
     });
-  });
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const through = new URL(url);
-  through.hostname = "127.0.0.1";
-  through.port = String((server.address() as AddressInfo).port);
-
-  function cutAll(): void {
-    for (const socket of sockets) socket.destroy();
   }
+  const proxy = await openTcpProxy(url, { relay, admits: () => !isAway });
   return {
-    url: through.href,
+    url: proxy.url,
     cutCommits(when, times) {
       cut = when;
       left = times;
@@ -93,12 +60,8 @@ export async function openCuttingProxy(url: string): Promise<CuttingProxy> {
     },
     goAway(away) {
       isAway = away;
-      if (away) cutAll();
+      if (away) proxy.cutAll();
     },
-    async close() {
-      cutAll();
-      server.close();
-      await once(server, "close");
-    },
+    close: () => proxy.close(),
   };
 }
