@@ -1,5 +1,6 @@
 import type { Database } from "../platform/database.ts";
 import type { OutboxEvent } from "./publisher.ts";
+import { SHARDS } from "./shard.ts";
 
 /** What isn't published yet of the whole log, whoever has to publish it. */
 export interface Backlog {
@@ -61,7 +62,7 @@ const BACKLOG = `
   select (select count(*) from (select from payment_event where publish_time is null
       limit ${MAX_COUNTED}) u)::int as events,
     coalesce(extract(epoch from clock_timestamp() - min(e.create_time)), 0)::float8 as oldest
-  from generate_series(0, 63) as every(shard) cross join lateral (
+  from generate_series(0, ${SHARDS - 1}) as every(shard) cross join lateral (
     select create_time from payment_event where shard = every.shard and publish_time is null
     order by id limit 1) e`;
 
