@@ -37,7 +37,7 @@ test(
       "grpc-hot-debtor-8",
       "json-batch-of-100-uniform-8",
       "grpc-batch-of-100-uniform-8",
-      "json-hot-creditor-64-two-processes",
+      "json-hot-debtor-64-two-processes",
     ];
     const report = await bench("--only", names.join(","));
     const measured = rates(report);
