@@ -130,10 +130,10 @@ const WRITE = `,
   payments as (
     insert into payment (create_time, id, owner_id, idempotency_key, debtor_account_id,
       creditor_account_id, currency_code, amount_minor, status, end_to_end_id,
-      remittance_information, metadata, sequence, debtor_balance_after_minor,
+      remittance_information, metadata, sequence, captured_minor, debtor_balance_after_minor,
       creditor_balance_after_minor, update_time)
     select at, id, owner, key, debtor, creditor, 'EUR', amount, 'SETTLED', '',
-      'invoice 2026-0001', '{}', 1, debtor_balance, creditor_balance, at from made),
+      'invoice 2026-0001', '{}', 1, amount, debtor_balance, creditor_balance, at from made),
   entries as (
     insert into entry (account_id, create_time, entry_sequence, payment_id,
       counterparty_account_id, amount_minor, balance_after_minor)

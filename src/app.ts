@@ -11,7 +11,7 @@ import { createKafkaPublisher } from "./events/kafka-publisher.ts";
 import type { Publisher } from "./events/publisher.ts";
 import { createDatabaseClock, systemClock } from "./kernel/clock.ts";
 import { createApiKeyRpc } from "./keys/api-key.rpc.ts";
-import { createCallers, type Callers } from "./keys/callers.ts";
+import { createCallers } from "./keys/callers.ts";
 import { createManageKeys, type ManageKeys } from "./keys/manage-keys.ts";
 import { createCommitBatch } from "./ledger/commit-batch.ts";
 import { createGroupCommit } from "./ledger/group-commit.ts";
@@ -19,6 +19,7 @@ import type { BatchObserver } from "./ledger/lane.ts";
 import { createLedgerRpc } from "./ledger/ledger.rpc.ts";
 import { createVerifyLedger } from "./ledger/verify.ts";
 import { createBatchCreatePayments } from "./payments/batch-create-payments.ts";
+import { createChangePayment } from "./payments/change-payment.ts";
 import { createCreatePayment, type CreatePaymentUseCase } from "./payments/create-payment.ts";
 import { createFindPayment } from "./payments/find-payment.ts";
 import { encodePaymentEvent } from "./payments/payment.event.ts";
@@ -29,13 +30,15 @@ import { openDatabaseSource } from "./platform/database-source.ts";
 import { assertPortsFree, urlOf } from "./platform/listen.ts";
 import type { Logger } from "./platform/logger.ts";
 import { createKafka } from "./platform/kafka.ts";
-import { createMetrics, type Metrics } from "./platform/metrics.ts";
+import { createMetrics } from "./platform/metrics.ts";
 import { createUnitOfWork } from "./platform/unit-of-work.ts";
 import { callOf } from "./rpc/call.ts";
 import { implementContract } from "./rpc/contract.ts";
 import { docsRoutes, type DocsExamples } from "./rpc/docs.ts";
 import { describeError } from "./rpc/error-mapping.ts";
 import { createRpcServer } from "./rpc/server.ts";
+import { startDueJob } from "./scheduler/due-job.ts";
+import { createRunDuePayments } from "./scheduler/due-payments.ts";
 import { startPartitionJob } from "./scheduler/partition-job.ts";
 import { prepareSchema } from "./scheduler/prepare-schema.ts";
 import { entities } from "./schema.ts";
@@ -108,7 +111,8 @@ export function createApp(options: AppOptions): App {
     const mayMigrate = config.DATABASE_URL === undefined || config.MIGRATE === "auto";
     const migrations = await prepareSchema(database, { mayMigrate });
     if (migrations.length > 0) logger.info({ migrations }, "migrated");
-    closers.push(startPartitionJob(database, logger));
+    const isScheduler = config.ROLES.includes("scheduler");
+    if (isScheduler) closers.push(startPartitionJob(database, logger));
 
     const publisher = createPublisher(config);
     const checks = {
@@ -119,7 +123,7 @@ export function createApp(options: AppOptions): App {
       // Without Kafka payments go on: whoever takes calls stays ready.
       ...(publisher && !servesCalls(config) && { kafka: () => publisher.check() }),
     };
-    const redisUrl = servesCalls(config) ? config.REDIS_URL : undefined;
+    const redisUrl = servesCalls(config) || isScheduler ? config.REDIS_URL : undefined;
     const hotAccounts = createHotAccounts({ redisUrl, logger, metrics });
     closers.push(hotAccounts.close);
     const served = { checks, degraded: hotAccounts.degraded, metrics: metrics.registry };
@@ -134,25 +138,29 @@ export function createApp(options: AppOptions): App {
       metrics.observeBatch(batch);
       relay?.wake();
     };
-    const parts = { database, hotAccounts, observe };
-    const apiUrl = servesCalls(config) ? await serveCalls(parts) : undefined;
+    const useCases = createUseCases(config, database, { ...hotAccounts, observe });
+    metrics.watchQueue(() => useCases.ledger.waiting);
+    closers.push(() => useCases.ledger.drain());
+    if (isScheduler) closers.push(startDueJob(useCases.runDuePayments, logger));
+    const apiUrl = servesCalls(config) ? await serveCalls(database, useCases) : undefined;
     state = "serving";
     logger.info({ apiUrl, adminUrl, roles: config.ROLES }, "serving");
     return { apiUrl, adminUrl };
   }
 
-  async function serveCalls(parts: LedgerParts): Promise<string> {
-    const useCases = createUseCases(config, parts);
-    metrics.watchQueue(() => useCases.ledger.waiting);
-    closers.push(() => useCases.ledger.drain());
+  async function serveCalls(database: Database, useCases: UseCases): Promise<string> {
     const { adminKey } = options;
     if (adminKey === undefined) throw new Error("there's no key to know the administrator by");
-    const callers = await createCallers(config, { adminKey, database: parts.database, logger });
+    const callers = await createCallers(config, { adminKey, database, logger });
     closers.push(() => callers.close());
     const examples = (await options.prepare?.(useCases)) ?? {};
-    const isReady = () => state === "serving";
-    const { authenticate } = callers;
-    const server = createServer(options, { useCases, authenticate, metrics, examples, isReady });
+    const server = createServer(options, useCases, {
+      authenticate: callers.authenticate,
+      httpRoutes: Object.fromEntries(docsRoutes({ examples })),
+      isReady: () => state === "serving",
+      logger,
+      observe: metrics.observeCall,
+    });
     closers.push(() => server.close(config.SHUTDOWN_GRACE_MS));
     const bound = await server.start();
     return urlOf(config.TLS_CERT_FILE === undefined ? "http" : "https", bound.host, bound.port);
@@ -171,9 +179,8 @@ export function createApp(options: AppOptions): App {
 
 /** Where this instance publishes events; undefined if that isn't its role. */
 function createPublisher(config: Config): Publisher | undefined {
-  const { KAFKA_BROKERS: brokers } = config;
-  if (brokers === undefined || !config.ROLES.includes("relay")) return undefined;
-  return createKafkaPublisher(createKafka(brokers, config), {
+  if (config.KAFKA_BROKERS === undefined || !config.ROLES.includes("relay")) return undefined;
+  return createKafkaPublisher(createKafka(config.KAFKA_BROKERS, config), {
     name: config.KAFKA_TOPIC,
     partitions: config.KAFKA_TOPIC_PARTITIONS,
     replicas: config.KAFKA_TOPIC_REPLICAS,
@@ -181,32 +188,31 @@ function createPublisher(config: Config): Publisher | undefined {
   });
 }
 
-interface LedgerParts {
-  readonly database: Database;
-  readonly hotAccounts: HotAccounts;
-  readonly observe: BatchObserver;
-}
-
 /** The ledger and all that callers can ask of it. */
-function createUseCases(config: Config, { database, hotAccounts, observe }: LedgerParts) {
+function createUseCases(
+  config: Config,
+  database: Database,
+  ledgerParts: HotAccounts & { readonly observe: BatchObserver },
+) {
   const { orm } = database;
   const unitOfWork = createUnitOfWork(database);
   const databaseClock = createDatabaseClock(systemClock);
   const ledger = createGroupCommit({
     commit: createCommitBatch({ orm, unitOfWork, databaseClock, encodeEvent: encodePaymentEvent }),
     clock: systemClock,
-    ...hotAccounts,
+    ...ledgerParts,
     maxBatch: config.COMMIT_MAX_BATCH,
     maxQueue: config.COMMIT_MAX_QUEUE,
     lanes: COMMIT_LANES,
-    observe,
   });
   const createPayment = createCreatePayment({ orm, ledger, databaseClock });
   return {
     ledger,
     createPayment,
     batchCreatePayments: createBatchCreatePayments({ createPayment, ledger, databaseClock }),
+    changePayment: createChangePayment({ orm, ledger, databaseClock }),
     findPayment: createFindPayment({ orm }),
+    runDuePayments: createRunDuePayments({ orm, ledger, databaseClock }),
     openAccount: createOpenAccount({ orm, databaseClock }),
     updateAccount: createUpdateAccount({ unitOfWork, databaseClock }),
     findAccount: createFindAccount({ orm, databaseClock }),
@@ -216,17 +222,15 @@ function createUseCases(config: Config, { database, hotAccounts, observe }: Ledg
   };
 }
 
-interface ServerParts {
-  readonly useCases: ReturnType<typeof createUseCases>;
-  readonly authenticate: Callers["authenticate"];
-  readonly metrics: Metrics;
-  readonly examples: DocsExamples;
-  readonly isReady: () => boolean;
-}
+type UseCases = ReturnType<typeof createUseCases>;
+
+type ServerParts = Pick<
+  Parameters<typeof createRpcServer>[0],
+  "authenticate" | "httpRoutes" | "isReady" | "logger" | "observe"
+>;
 
 /** The server in front of the use cases, with the services of this instance's roles. */
-function createServer({ config, logger }: AppOptions, parts: ServerParts) {
-  const { useCases, authenticate, metrics, examples, isReady } = parts;
+function createServer({ config }: AppOptions, useCases: UseCases, parts: ServerParts) {
   const { ROLES: roles, TLS_CERT_FILE: certFile, TLS_KEY_FILE: keyFile } = config;
   const paymentRpc = createPaymentRpc({ callOf, describeError, ...useCases });
   const accountRpc = createAccountRpc({ callOf, ...useCases });
@@ -235,16 +239,12 @@ function createServer({ config, logger }: AppOptions, parts: ServerParts) {
     port: config.PORT,
     tls: certFile === undefined || keyFile === undefined ? undefined : { certFile, keyFile },
     corsOrigins: config.CORS_ORIGINS,
-    authenticate,
     ...implementContract({
       payments: roles.includes("payments") ? paymentRpc : undefined,
       accounts: roles.includes("accounts") ? accountRpc : undefined,
       ledger: createLedgerRpc({ callOf, ...useCases }),
       keys: createApiKeyRpc({ callOf, ...useCases }),
     }),
-    httpRoutes: Object.fromEntries(docsRoutes({ examples })),
-    isReady,
-    logger,
-    observe: metrics.observeCall,
+    ...parts,
   });
 }

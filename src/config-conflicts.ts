@@ -11,7 +11,8 @@ export function conflictsIn(config: Config, purpose: ConfigPurpose): string[] {
   errors.push(...conflictsInJwt(config), ...kafkaConflictsIn(config));
   if (!purpose.serving) return errors;
   if (!servesCalls(config)) {
-    if (config.KAFKA_BROKERS === undefined) {
+    const publishesOnly = config.ROLES.every((role) => role === "relay");
+    if (publishesOnly && config.KAFKA_BROKERS === undefined) {
       errors.push("ROLES relay has nothing to do without KAFKA_BROKERS: set it");
     }
     return errors;

@@ -126,9 +126,10 @@ export const SETTINGS = {
   ROLES: {
     description:
       "What this instance does, separated by commas: payments and accounts serve calls " +
-      "(the other services are on both), relay publishes events if KAFKA_BROKERS is set.",
-    default: "payments,accounts,relay",
-    parse: someOf("payments", "accounts", "relay"),
+      "(the other services are on both), relay publishes events if KAFKA_BROKERS is set, " +
+      "scheduler does what is due: retries, expiry, partitions.",
+    default: "payments,accounts,relay,scheduler",
+    parse: someOf("payments", "accounts", "relay", "scheduler"),
   },
   ...KAFKA_SETTINGS,
   MIGRATE: {

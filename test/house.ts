@@ -1,7 +1,13 @@
 import type { House } from "./support/house-rules.ts";
 
 /** Decisions without I/O: of this, all else in an own folder may make use. */
-const PURE = ["src/payments/payment.ts", "src/accounts/account.ts", "src/ledger/posting.ts"];
+const PURE = [
+  "src/payments/payment.ts",
+  "src/payments/retry-schedule.ts",
+  "src/accounts/account.ts",
+  "src/ledger/posting.ts",
+  "src/ledger/decide-{payment,change}.ts",
+];
 
 const MODEL = ["pure", "entity", "command"];
 const BELOW_USE_CASES = ["ledger", "events", ...MODEL, "platform", "kernel"];

@@ -5,6 +5,7 @@ import { LedgerService } from "../../gen/instantpayment/v1/ledger_service_pb.ts"
 import { PaymentService } from "../../gen/instantpayment/v1/payment_service_pb.ts";
 import { type AccountMethods, createAccountMethods } from "./accounts.ts";
 import { type BatchMethods, createBatchMethods } from "./batch.ts";
+import { type ChangeMethods, createChangeMethods } from "./changes.ts";
 import { invalidInput } from "./error.ts";
 import { type ApiKeyMethods, createApiKeyMethods } from "./keys.ts";
 import { createLedgerMethods, type LedgerMethods } from "./ledger.ts";
@@ -32,7 +33,13 @@ export interface RawClients {
 
 /** A client of the service. It needs no closing and may be shared by the whole program. */
 export interface InstantPayment
-  extends PaymentMethods, BatchMethods, AccountMethods, LedgerMethods, ApiKeyMethods {
+  extends
+    PaymentMethods,
+    ChangeMethods,
+    BatchMethods,
+    AccountMethods,
+    LedgerMethods,
+    ApiKeyMethods {
   /** The generated clients with the same address and key, for what has no method here. */
   readonly raw: RawClients;
 }
@@ -70,6 +77,7 @@ export function createInstantPaymentOn(
   };
   return {
     ...createPaymentMethods({ rpc: raw.payments, makeCall }),
+    ...createChangeMethods({ rpc: raw.payments, makeCall }),
     ...createBatchMethods({ rpc: raw.payments, makeCall }),
     ...createAccountMethods({ rpc: raw.accounts, makeCall }),
     ...createLedgerMethods({ rpc: raw.ledger, makeCall }),

@@ -25,7 +25,8 @@ export interface PaymentFilter extends PageOptions, CallOptions {
 export interface PaymentMethods {
   /**
    * Moves an amount at once and exactly once, however often the client has to ask. The answer is
-   * SETTLED or REJECTED: a decline (no funds ...) is an outcome and isn't thrown. Throws
+   * SETTLED or REJECTED, with `captureMode` also HELD and with a `retryPolicy` PENDING: a decline
+   * (no funds ...) is an outcome and isn't thrown. Throws
    * InstantPaymentError; if its `outcomeUnknown` is true, send the same again with its
    * `idempotencyKey`.
    */

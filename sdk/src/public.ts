@@ -17,6 +17,7 @@ export type {
   NewAccount,
 } from "./accounts.ts";
 export type { BatchMethods, BatchOptions, BatchResult } from "./batch.ts";
+export type { CaptureOptions, ChangeMethods, ChangeOptions, RefundOptions } from "./changes.ts";
 export type { ErrorCode, FieldViolation } from "./error.ts";
 export { InstantPaymentError } from "./error.ts";
 export type { PaymentEvent, PaymentEventType } from "./event.ts";
@@ -37,7 +38,9 @@ export type {
   CreatedPayment,
   NewPayment,
   Payment,
+  PaymentAttempt,
   PaymentReason,
+  PaymentRetryPolicy,
   PaymentStatus,
 } from "./payment.ts";
 export type { PaymentFilter, PaymentMethods } from "./payments.ts";

@@ -1,7 +1,7 @@
 import type { DescMessage, MessageInitShape, MessageShape } from "@bufbuild/protobuf";
 import { create, toBinary } from "@bufbuild/protobuf";
-import type { Timestamp } from "@bufbuild/protobuf/wkt";
-import { timestampDate, timestampFromDate } from "@bufbuild/protobuf/wkt";
+import type { Duration, Timestamp } from "@bufbuild/protobuf/wkt";
+import { durationFromMs, timestampDate, timestampFromDate } from "@bufbuild/protobuf/wkt";
 import { invalidInput } from "./error.ts";
 
 type EnumValues = Readonly<Record<string, number>>;
@@ -50,6 +50,15 @@ export function timestampOf(date: Date | undefined, field: string): Timestamp | 
     throw invalidInput(field, "must be a valid Date");
   }
   return timestampFromDate(date);
+}
+
+/** Milliseconds for the wire. Throws INVALID_FIELD unless it's a whole number from 0 on. */
+export function durationOf(ms: number | undefined, field: string): Duration | undefined {
+  if (ms === undefined) return undefined;
+  if (!Number.isSafeInteger(ms) || ms < 0) {
+    throw invalidInput(field, "must be a whole number of milliseconds");
+  }
+  return durationFromMs(ms);
 }
 
 /** A count or sequence as a number, which JSON can hold. Throws RangeError above 2^53 - 1. */

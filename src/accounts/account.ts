@@ -39,13 +39,16 @@ export function isWithinLimit(account: AccountState): boolean {
   return canPay(account, 0n);
 }
 
-/** True if adding the amount (negative to take) keeps posted and available in PostgreSQL's bigint. */
+/**
+ * True if adding the amount (negative to take) keeps posted and available in PostgreSQL's bigint,
+ * now and when what is held has been released.
+ */
 export function staysInRange(account: AccountState, amountMinor: bigint): boolean {
   const posted = account.postedMinor + amountMinor;
   return (
     fitsBalance(posted) &&
     fitsBalance(posted - account.heldMinor) &&
-    fitsBalance(posted - account.heldMinor + account.overdraftLimitMinor)
+    fitsBalance(posted + account.overdraftLimitMinor)
   );
 }
 

@@ -62,11 +62,11 @@ export function banner(facts: BannerFacts): string {
   ].join("\n");
 }
 
-/** What is shown when an instance is up that only publishes events. */
-export function relayBanner(adminUrl: string): string {
+/** What is shown when an instance is up that takes no calls. */
+export function workerBanner(adminUrl: string, roles: readonly string[]): string {
   return [
     "",
-    "  The relay of the Instant Payment API is up: it publishes events and takes no calls.",
+    `  The ${roles.join(" and ")} of the Instant Payment API is up; it takes no calls.`,
     "",
     `  Operations  ${adminUrl}/readyz  ${adminUrl}/metrics`,
     "",

@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { join } from "node:path";
+import { MAX_AMOUNT_MINOR } from "../kernel/money.ts";
 import { readOrCreate } from "../platform/data-directory.ts";
 
 /** What the demo does through the service's own use cases, as the administrator. */
@@ -17,6 +18,8 @@ export interface DemoUseCases {
     readonly creditorAccountId: string;
     readonly currencyCode: string;
     readonly amountMinor: bigint;
+    /** Hold the funds for a capture. */
+    readonly hold: boolean;
   }): Promise<{ readonly payment: { readonly id: string } }>;
   /** Makes a key of the owner if there is none that works, and returns it. */
   ensureKey(ownerId: string): Promise<{ readonly id: string }>;
@@ -28,6 +31,10 @@ export interface Demo extends DemoAccounts {
   readonly paymentId: string;
   /** A key of Alice, to be rotated and revoked. Nobody knows its secret. */
   readonly apiKeyId: string;
+  /** Two payments to Bob that are held, and one that was rejected; new at each start. */
+  readonly heldPaymentId: string;
+  readonly cancelPaymentId: string;
+  readonly rejectedPaymentId: string;
 }
 
 /** Ids of the accounts to play with. */
@@ -40,6 +47,8 @@ export interface DemoAccounts {
 
 const CURRENCY = "EUR";
 const START_BALANCE_MINOR = 100_000n;
+/** Of the funding account's, so that nobody else's money is bound. */
+const HELD_MINOR = 2_000n;
 
 /**
  * Makes the demo's accounts and funds two of them with 1,000.00 EUR, once.
@@ -48,6 +57,7 @@ const START_BALANCE_MINOR = 100_000n;
  * 2. Open the accounts; one that is there stays as it is.
  * 3. Pay into two of them; their keys make it once, however often the service is started.
  * 4. Make an API key, for the reference's examples; one that is there is kept.
+ * 5. Make what the examples capture, cancel and try again, at each start anew.
  */
 export async function ensureDemo(dataDirectory: string, useCases: DemoUseCases): Promise<Demo> {
   const { content } = await readOrCreate(join(dataDirectory, "demo.json"), () =>
@@ -70,11 +80,30 @@ export async function ensureDemo(dataDirectory: string, useCases: DemoUseCases):
       creditorAccountId: accounts[ownerId],
       currencyCode: CURRENCY,
       amountMinor: START_BALANCE_MINOR,
+      hold: false,
+    });
+    return payment.id;
+  };
+  const forExample = async (amountMinor: bigint, hold: boolean) => {
+    const { payment } = await useCases.createPayment({
+      idempotencyKey: `demo-example-${randomUUID()}`,
+      debtorAccountId: hold ? accounts.funding : accounts.alice,
+      creditorAccountId: accounts.bob,
+      currencyCode: CURRENCY,
+      amountMinor,
+      hold,
     });
     return payment.id;
   };
   const paymentId = await fund("alice");
   await fund("bob");
   const { id: apiKeyId } = await useCases.ensureKey("alice");
-  return { ...accounts, paymentId, apiKeyId };
+  return {
+    ...accounts,
+    paymentId,
+    apiKeyId,
+    heldPaymentId: await forExample(HELD_MINOR, true),
+    cancelPaymentId: await forExample(HELD_MINOR, true),
+    rejectedPaymentId: await forExample(MAX_AMOUNT_MINOR, false),
+  };
 }

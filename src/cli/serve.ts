@@ -8,7 +8,7 @@ import { administrator } from "../platform/authenticate.ts";
 import { openDataDirectory } from "../platform/data-directory.ts";
 import { type Logger, createLogger } from "../platform/logger.ts";
 import { type AdminKey, adminKeyIn } from "./admin-key.ts";
-import { type BannerFacts, banner, relayBanner } from "./banner.ts";
+import { type BannerFacts, banner, workerBanner } from "./banner.ts";
 import type { Command } from "./command.ts";
 import { type DemoUseCases, ensureDemo } from "./demo.ts";
 
@@ -37,7 +37,7 @@ export const serve: Command = {
       const { apiUrl, adminUrl } = await app.start();
       const facts = apiUrl && adminKey && { apiUrl, adminUrl, adminKey, demo: demo.made() };
       if (facts) print(json ? JSON.stringify(withoutKey(facts)) : banner(facts));
-      else print(json ? JSON.stringify({ adminUrl }) : relayBanner(adminUrl));
+      else print(json ? JSON.stringify({ adminUrl }) : workerBanner(adminUrl, config.ROLES));
       const { signal, err } = await stopped;
       if (signal === undefined) logger.fatal({ err }, "stopping after a fault");
       else logger.info({ signal }, "stopping");
@@ -65,6 +65,9 @@ function createDemo(config: Config) {
         demoCreditorAccountId: accounts.bob,
         demoPaymentId: accounts.paymentId,
         demoApiKeyId: accounts.apiKeyId,
+        demoHeldPaymentId: accounts.heldPaymentId,
+        demoCancelPaymentId: accounts.cancelPaymentId,
+        demoRejectedPaymentId: accounts.rejectedPaymentId,
       };
     },
   };
@@ -121,7 +124,7 @@ function demoUseCasesOf(useCases: PrepareUseCases): DemoUseCases {
     },
     openAccount: (account) =>
       openAccount(demoCall(), { ...account, overdraftLimitMinor: 0n, metadata: {} }),
-    createPayment: ({ idempotencyKey, ...payment }) =>
+    createPayment: ({ idempotencyKey, hold, ...payment }) =>
       createPayment(demoCall(), {
         idempotencyKey,
         validateOnly: false,
@@ -130,6 +133,8 @@ function demoUseCasesOf(useCases: PrepareUseCases): DemoUseCases {
           endToEndId: "",
           remittanceInformation: "Demo money",
           metadata: {},
+          holdDurationMs: hold ? DEMO_HOLD_MS : null,
+          retryPolicy: null,
           expireTime: null,
         },
       }),
@@ -137,6 +142,7 @@ function demoUseCasesOf(useCases: PrepareUseCases): DemoUseCases {
 }
 
 const DEMO_KEY = "Demo";
+const DEMO_HOLD_MS = 24 * 3_600_000;
 const DEMO_TIMEOUT_MS = 30_000;
 
 function demoCall(): Call {

@@ -65,6 +65,54 @@ export const ERROR_CATALOGUE = {
     cause: "The API key was revoked or has expired, which can't be undone.",
     fix: "Make a new key.",
   },
+  PAYMENT_NOT_HELD: {
+    cause: "The payment is pending: nothing is held that could be captured.",
+    fix: "Wait until it's held.",
+  },
+  PAYMENT_ALREADY_HELD: {
+    cause: "The payment's funds are held, so there is nothing to try again.",
+    fix: "Capture or cancel it.",
+  },
+  PAYMENT_NOT_CAPTURED: {
+    cause: "Nothing of the payment was captured, so there is nothing to refund.",
+    fix: "Cancel it, if it's still open.",
+  },
+  PAYMENT_ALREADY_CAPTURED: {
+    cause: "The payment is settled; nothing of it is held any more.",
+    fix: "Read the payment; to give money back, refund it.",
+  },
+  PAYMENT_ALREADY_CANCELLED: {
+    cause: "The payment was cancelled.",
+    fix: "Make a new payment.",
+  },
+  PAYMENT_EXPIRED: {
+    cause: "The payment's `expire_time` has passed.",
+    fix: "Make a new payment.",
+  },
+  PAYMENT_REJECTED: {
+    cause: "The payment was rejected; no money moved.",
+    fix: "Mend the payment's reason and call RetryPayment, or make a new payment.",
+  },
+  PAYMENT_IS_REFUND: {
+    cause: "The payment is a refund, which can't be refunded or tried again.",
+    fix: "Make a new payment, or refund the original payment once more.",
+  },
+  PAYMENT_ALREADY_RETRIED: {
+    cause: "The payment was tried again already, by the payment in the error's metadata.",
+    fix: "Look at that payment; if it was rejected too, try that one again.",
+  },
+  CAPTURE_EXCEEDS_HOLD: {
+    cause: "More is to be captured than is held; the error's metadata tells how much is.",
+    fix: "Capture less, or leave the amount out for all that is held.",
+  },
+  CAPTURE_DECLINED: {
+    cause: "An account doesn't take part in payments now, the error's metadata has its reason.",
+    fix: "Capture again when it does, or cancel; until `expire_time` the payment stays held.",
+  },
+  REFUND_EXCEEDS_CAPTURED: {
+    cause: "Refunds would exceed what was captured; the error's metadata tells how much is left.",
+    fix: "Refund less, or leave the amount out for all that is left.",
+  },
   PAYMENT_DECLINED: {
     cause: "A payment of an atomic batch would be declined, so nothing of the batch was written.",
     fix: "See the reason in the error's metadata; leave the payment out or mend its cause.",

@@ -6,8 +6,10 @@ import type { ServiceError } from "../kernel/errors.ts";
 import { uuidv7 } from "../kernel/ids.ts";
 import {
   accountsOf,
+  isToldByPayment,
   keyName,
   type CommandUnit,
+  type KeyedCommand,
   type PaymentCommand,
 } from "../payments/payment-command.ts";
 import type { SeenPayment } from "../payments/payment.ts";
@@ -51,11 +53,13 @@ export type CommitBatch = (
  * Makes the one transaction that moves money:
  *
  * 1. Of atomic units: find the keys that were taken before.
- * 2. BEGIN; take the idempotency keys in order (waiting for whoever has one); lock the accounts in
- *    id order; read the clock. A crash from here on leaves nothing.
- * 3. Decide each payment in memory, in arrival order.
- * 4. Write payments, entries, balances (each with its version) and events in one statement;
- *    COMMIT. A crash after it leaves everything; who asks with the key again is told.
+ * 2. BEGIN; take the idempotency keys in order (waiting for whoever has one); lock the payments
+ *    that commands are about, then the accounts, each in id order; read the clock. A crash from
+ *    here on leaves nothing.
+ * 3. Decide each command in memory, in arrival order.
+ * 4. Write payments, entries, balances (each with its version) and events in one statement, and
+ *    what changed of payments that were there (each with its sequence) in another; COMMIT. A crash
+ *    after it leaves everything; who asks with the key again is told.
  * 5. Of single commands whose key was taken before: read what is stored for them.
  *
  * Throws what PostgreSQL throws, with nothing written; after a lost connection during COMMIT that
@@ -70,37 +74,47 @@ export function createCommitBatch(deps: CommitBatchDeps): CommitBatch {
   return async (units, onLocked) => {
     const outcomes: Outcomes = new Map();
     const atomic = units.filter((unit) => unit.atomic).flatMap((unit) => unit.commands);
-    if (atomic.length > 0) await findReplays(atomic, outcomes);
+    if (atomic.length > 0) await findReplays(atomic.filter(isKeyed), outcomes);
     const commands = units.flatMap((unit) => unit.commands);
-    const toTake = inKeyOrder(commands.filter((command) => !outcomes.has(command.paymentId)));
+    const pending = commands.filter((command) => !outcomes.has(command.id));
+    const toTake = inKeyOrder(pending.filter(isKeyed));
     const layouts = await rowLayouts.get();
-    const done = unitOfWork.twoTrips(loadStatements(sql, layouts, toTake), ([taken, locked]) => {
-      onLocked?.(lockWaits(locked!));
-      const fresh = new Set(taken!.map(([paymentId]) => paymentId as string));
-      const now = new Date(locked!.reduce((latest, [ms]) => Math.max(latest, Number(ms)), 0));
+    const load = loadStatements(sql, layouts, pending, toTake);
+    const done = unitOfWork.twoTrips(load, (rows) => {
+      // Keys, payments if there are commands on them, accounts.
+      const [taken, locked] = [rows[0]!, rows.at(-1)!];
+      onLocked?.(lockWaits(locked));
+      const payments = rows.length === 3 ? rows[1]! : [];
+      const fresh = new Set(taken.map(([id]) => id as string));
+      for (const command of pending) if (!isKeyed(command)) fresh.add(command.id);
+      const now = new Date(locked.reduce((latest, [ms]) => Math.max(latest, Number(ms)), 0));
       databaseClock.observe(now.getTime());
-      const posting = startPosting(locked!.filter(([, id]) => id !== null).map(toAccountState));
+      const accounts = locked.filter(([, id]) => id !== null).map(toAccountState);
+      const posting = startPosting(
+        accounts,
+        payments.map((row) => sql.toPayment(row)),
+      );
       decideUnits(units, posting, now, fresh, outcomes);
       const unused = toTake.filter(
-        ({ paymentId }) => fresh.has(paymentId) && outcomes.get(paymentId)?.kind !== "stored",
+        ({ id }) => fresh.has(id) && outcomes.get(id)?.kind !== "stored",
       );
-      return posting.payments.length > 0 ? writeStatements(layouts, posting, unused) : [];
+      return posting.changes.length > 0 ? writeStatements(layouts, posting, unused) : [];
     });
     await done.catch((error: unknown) => {
       if (isLayoutError(error)) rowLayouts.forget();
       throw error;
     });
-    const replays = commands.filter((command) => !outcomes.has(command.paymentId));
-    if (replays.length > 0) await findReplays(replays, outcomes);
+    const replays = commands.filter((command) => !outcomes.has(command.id));
+    if (replays.length > 0) await findReplays(replays.filter(isKeyed), outcomes);
     return units.map((unit) =>
-      unit.commands.map(({ paymentId }) => outcomes.get(paymentId) ?? { kind: "again" }),
+      unit.commands.map(({ id }) => outcomes.get(id) ?? { kind: "again" }),
     );
   };
 
   function writeStatements(
     layouts: Layouts,
     posting: Posting,
-    unused: readonly PaymentCommand[],
+    unused: readonly KeyedCommand[],
   ): Statement[] {
     const values = sql.writeValues(layouts, {
       accounts: [...posting.touched].map((id) => posting.accounts.get(id)!),
@@ -109,6 +123,14 @@ export function createCommitBatch(deps: CommitBatchDeps): CommitBatch {
       events: posting.changes.map((change) => toEventRow(change, deps.encodeEvent)),
     });
     const statements: Statement[] = [{ name: "ledger-write", text: sql.write, values }];
+    if (posting.readSequences.size > 0) {
+      const changed = [...posting.readSequences].map(([id, readSequence]) => ({
+        payment: posting.existing.get(id)!,
+        readSequence,
+      }));
+      const update = { name: "ledger-update", text: sql.updatePayments };
+      statements.push({ ...update, values: sql.updatePaymentsValues(layouts, changed) });
+    }
     if (unused.length > 0) {
       const freeKeys = { name: "ledger-free-keys", text: sql.deleteKeys };
       statements.push({ ...freeKeys, values: sql.deleteKeysValues(unused) });
@@ -117,25 +139,39 @@ export function createCommitBatch(deps: CommitBatchDeps): CommitBatch {
   }
 }
 
+function isKeyed(command: PaymentCommand): command is KeyedCommand {
+  return command.kind !== "due";
+}
+
+/** What the first round trip does, in the order of locks; payments only if commands are on them. */
 function loadStatements(
   sql: BatchSql,
   layouts: Layouts,
   commands: readonly PaymentCommand[],
+  toTake: readonly KeyedCommand[],
 ): Statement[] {
-  const keys = commands.map((command) => ({ ...command, key: command.idempotencyKey }));
-  return [
-    { name: "ledger-keys", text: sql.insertKeys, values: sql.keyValues(layouts, keys) },
-    {
-      name: "ledger-load",
-      text: sql.loadAccounts,
-      values: [encodeUuids(new Set(commands.flatMap(accountsOf)))],
-    },
-  ];
+  const targets = commands.flatMap((command) => (command.kind === "create" ? [] : command.target));
+  const keyValues = sql.keyValues(layouts, toTake.map(toKeyRow));
+  const keys = { name: "ledger-keys", text: sql.insertKeys, values: keyValues };
+  const values = [encodeUuids(new Set(commands.flatMap(accountsOf)))];
+  const load = { name: "ledger-load", text: sql.loadAccounts, values };
+  if (targets.length === 0) return [keys, load];
+  const ids = [targets.map(({ createTime }) => createTime), targets.map(({ id }) => id)];
+  return [keys, { name: "ledger-payments", text: sql.loadPayments, values: ids }, load];
+}
+
+function toKeyRow(command: KeyedCommand) {
+  const { ownerId, idempotencyKey: key, requestDigest, id, createTime } = command;
+  const request = isToldByPayment(command) ? null : command.asked;
+  const row = { ownerId, key, requestDigest, request };
+  if (command.kind === "create") return { ...row, paymentId: id, createTime, commandId: null };
+  const { target } = command;
+  return { ...row, paymentId: target.id, createTime: target.createTime, commandId: id };
 }
 
 /** The first command of each key, in the order in which every batch takes its keys. */
-function inKeyOrder(commands: readonly PaymentCommand[]): PaymentCommand[] {
-  const byKey = new Map<string, PaymentCommand>();
+function inKeyOrder(commands: readonly KeyedCommand[]): KeyedCommand[] {
+  const byKey = new Map<string, KeyedCommand>();
   for (const command of commands) {
     const key = keyName(command.ownerId, command.idempotencyKey);
     if (!byKey.has(key)) byKey.set(key, command);

@@ -1,15 +1,24 @@
 import { ServiceError } from "../kernel/errors.ts";
+import type { PaymentRow } from "../payments/payment.entity.ts";
 import type { CommandUnit, PaymentCommand } from "../payments/payment-command.ts";
 import { seenBy } from "../payments/payment.ts";
 import type { CommitOutcome } from "./commit-batch.ts";
-import { adopt, branch, decidePayment, type Posting } from "./posting.ts";
+import {
+  decideCancel,
+  decideCapture,
+  decideDue,
+  decideRefund,
+  decideRetry,
+} from "./decide-change.ts";
+import { decidePayment } from "./decide-payment.ts";
+import { adopt, branch, type Posting } from "./posting.ts";
 
-/** What became of each command so far, by its payment id. */
+/** What became of each command so far, by its id. */
 export type Outcomes = Map<string, CommitOutcome>;
 
 /**
- * Decides all units in order and notes their outcomes. `fresh` has the payment ids whose keys this
- * transaction has taken; outcomes that are there already are replays, looked up before.
+ * Decides all units in order and notes their outcomes. `fresh` has the ids of commands whose
+ * keys this transaction has taken, or that have none; outcomes that are there already are replays, looked up before.
  */
 export function decideUnits(
   units: readonly CommandUnit[],
@@ -22,8 +31,8 @@ export function decideUnits(
     if (unit.atomic) decideAtomic(unit.commands, posting, now, fresh, outcomes);
     else
       for (const command of unit.commands) {
-        if (fresh.has(command.paymentId)) {
-          outcomes.set(command.paymentId, decide(posting, command, now));
+        if (fresh.has(command.id)) {
+          outcomes.set(command.id, decide(posting, command, now));
         }
       }
   }
@@ -31,8 +40,9 @@ export function decideUnits(
 
 function decide(posting: Posting, command: PaymentCommand, now: Date): CommitOutcome {
   try {
-    const payment = decidePayment(posting, command, now);
-    const seen = seenBy(command, payment, (id) => posting.accounts.get(id)?.ownerId);
+    const payment = decideOne(posting, command, now);
+    const viewer = command.kind === "due" ? SCHEDULER : command;
+    const seen = seenBy(viewer, payment, (id) => posting.accounts.get(id)?.ownerId);
     return { kind: "stored", ...seen, replayed: false };
   } catch (error) {
     if (!(error instanceof ServiceError)) throw error;
@@ -40,7 +50,27 @@ function decide(posting: Posting, command: PaymentCommand, now: Date): CommitOut
   }
 }
 
-/** All settle, or nothing of it counts: the culprits say why, the others BATCH_NOT_APPLIED. */
+/** What is due, nobody asked for. */
+const SCHEDULER = { ownerId: "", isAdmin: true };
+
+function decideOne(posting: Posting, command: PaymentCommand, now: Date): PaymentRow {
+  switch (command.kind) {
+    case "create":
+      return decidePayment(posting, command, now);
+    case "capture":
+      return decideCapture(posting, command, now);
+    case "cancel":
+      return decideCancel(posting, command, now);
+    case "refund":
+      return decideRefund(posting, command, now);
+    case "retry":
+      return decideRetry(posting, command, now);
+    default:
+      return decideDue(posting, command, now);
+  }
+}
+
+/** All are booked or held, or nothing of it counts: the culprits say why, the others BATCH_NOT_APPLIED. */
 function decideAtomic(
   commands: readonly PaymentCommand[],
   posting: Posting,
@@ -48,25 +78,26 @@ function decideAtomic(
   fresh: ReadonlySet<string>,
   outcomes: Outcomes,
 ): void {
-  const isNew = (command: PaymentCommand) => !outcomes.has(command.paymentId);
-  if (commands.some((command) => isNew(command) && !fresh.has(command.paymentId))) {
-    for (const command of commands) outcomes.set(command.paymentId, { kind: "again" });
+  const isNew = (command: PaymentCommand) => !outcomes.has(command.id);
+  if (commands.some((command) => isNew(command) && !fresh.has(command.id))) {
+    for (const command of commands) outcomes.set(command.id, { kind: "again" });
     return;
   }
   const trial = branch(posting);
   const results = commands.map((command) =>
-    isNew(command) ? decide(trial, command, now) : outcomes.get(command.paymentId)!,
+    isNew(command) ? decide(trial, command, now) : outcomes.get(command.id)!,
   );
-  const applied = results.every(isSettled);
+  const applied = results.every(isDone);
   if (applied) adopt(posting, trial);
   commands.forEach((command, i) => {
     const result = results[i]!;
-    outcomes.set(command.paymentId, applied ? result : notApplied(result));
+    outcomes.set(command.id, applied ? result : notApplied(result));
   });
 }
 
-function isSettled(outcome: CommitOutcome): boolean {
-  return outcome.kind === "stored" && outcome.payment.status === "SETTLED";
+function isDone(outcome: CommitOutcome): boolean {
+  if (outcome.kind !== "stored") return false;
+  return outcome.payment.status === "SETTLED" || outcome.payment.status === "HELD";
 }
 
 function notApplied(outcome: CommitOutcome): CommitOutcome {

@@ -9,29 +9,67 @@ export const LEDGER_RULES = {
     from entry group by payment_id having sum(amount_minor) <> 0`,
 
   PAYMENT_ENTRIES_WRONG: `
-    select p.id as subject_id, format('%s of %s has %s on its debtor and %s on its creditor account',
-      p.status, p.amount_minor, coalesce(e.debtor, 0), coalesce(e.creditor, 0)) as detail
+    select p.id as subject_id, format('%s, captured %s of %s, has %s on its debtor and %s on its creditor account',
+      p.status, p.captured_minor, p.amount_minor, coalesce(e.debtor, 0), coalesce(e.creditor, 0)) as detail
     from payment p left join (
       select payment_id, count(*) as legs,
-        min(amount_minor) filter (where amount_minor < 0) as debtor,
-        max(amount_minor) filter (where amount_minor > 0) as creditor,
-        min(account_id::text) filter (where amount_minor < 0) as debtor_id,
-        min(account_id::text) filter (where amount_minor > 0) as creditor_id
+        sum(amount_minor) filter (where amount_minor < 0) as debtor,
+        sum(amount_minor) filter (where amount_minor > 0) as creditor,
+        array_agg(distinct account_id) filter (where amount_minor < 0) as debtor_ids,
+        array_agg(distinct account_id) filter (where amount_minor > 0) as creditor_ids
       from entry group by payment_id) e on e.payment_id = p.id
-    where case p.status
-      when 'SETTLED' then e.legs is distinct from 2 or e.debtor is distinct from -p.amount_minor
-        or e.creditor is distinct from p.amount_minor
-        or e.debtor_id is distinct from p.debtor_account_id::text
-        or e.creditor_id is distinct from p.creditor_account_id::text
-      else e.legs is not null end`,
+    where case when p.captured_minor = 0 then e.legs is not null
+      else e.debtor is distinct from -p.captured_minor or e.creditor is distinct from p.captured_minor
+        or e.debtor_ids is distinct from array[p.debtor_account_id]
+        or e.creditor_ids is distinct from array[p.creditor_account_id]
+        or p.hold_duration_ms is null and (e.legs <> 2 or p.captured_minor <> p.amount_minor) end`,
 
   PAYMENT_BALANCE_AFTER_WRONG: `
     select p.id as subject_id, format('entry %s of account %s has %s as the balance after it',
       e.entry_sequence, e.account_id, e.balance_after_minor) as detail
-    from payment p join entry e on e.payment_id = p.id
+    from payment p join (
+      select distinct on (payment_id, account_id) payment_id, account_id, entry_sequence, balance_after_minor
+      from entry order by payment_id, account_id, entry_sequence desc) e on e.payment_id = p.id
     where e.balance_after_minor is distinct from case e.account_id
       when p.debtor_account_id then p.debtor_balance_after_minor
       when p.creditor_account_id then p.creditor_balance_after_minor end`,
+
+  SETTLED_AFTER_EXPIRY: `
+    select p.id as subject_id, format('entry %s of account %s is from %s, the payment expired at %s',
+      e.entry_sequence, e.account_id, e.create_time, p.expire_time) as detail
+    from payment p join entry e on e.payment_id = p.id where e.create_time >= p.expire_time`,
+
+  REFUNDS_WRONG: `
+    select p.id as subject_id, format('captured %s, refunded %s, but settled refunds sum to %s',
+      p.captured_minor, p.refunded_minor, coalesce(r.total, 0)) as detail
+    from payment p left join (
+      select refund_of_payment_id as id, sum(captured_minor) as total
+      from payment where refund_of_payment_id is not null group by 1) r on r.id = p.id
+    where p.refunded_minor <> coalesce(r.total, 0) or p.refunded_minor > p.captured_minor`,
+
+  REFUND_SIDES_WRONG: `
+    select r.id as subject_id, format('it doesn''t go back the way of %s', r.refund_of_payment_id) as detail
+    from payment r left join payment p on p.id = r.refund_of_payment_id
+    where r.refund_of_payment_id is not null and
+      (r.debtor_account_id, r.creditor_account_id, r.currency_code) is distinct from
+      (p.creditor_account_id, p.debtor_account_id, p.currency_code)`,
+
+  RETRY_WRONG: `
+    select coalesce(p.id, r.id) as subject_id, format('retried by %s, which is a retry of %s',
+      p.retried_by_payment_id, r.retry_of_payment_id) as detail
+    from (select * from payment where retried_by_payment_id is not null) p
+    full join (select * from payment where retry_of_payment_id is not null) r
+      on r.id = p.retried_by_payment_id
+    where p.id is null or r.id is null or r.retry_of_payment_id <> p.id or p.status <> 'REJECTED'`,
+
+  ATTEMPTS_WRONG: `
+    select id as subject_id, format('%s %s after attempts %s', status, reason, attempts) as detail
+    from payment
+    where (retry_policy is null) <> (attempts is null) or attempts is not null and
+      (jsonb_array_length(attempts) not between 1 and (retry_policy->>'maxAttempts')::int
+        or attempts->-1->>'reason' is distinct from reason
+        or jsonb_path_exists(attempts, '$[0 to last - 1] ? (@.reason == null)')
+        or (attempts->-1->>'time')::timestamptz > update_time)`,
 
   ENTRY_COUNTERPARTY_WRONG: `
     select e.payment_id as subject_id, format('entry %s of account %s names %s',
@@ -91,9 +129,13 @@ export const LEDGER_RULES = {
     from account
     where overdraft_mode <> 'UNBOUNDED' and posted_minor - held_minor + overdraft_limit_minor < 0`,
 
-  HELD_WITHOUT_HOLD: `
-    select id as subject_id, format('held is %s, open holds are 0', held_minor) as detail
-    from account where held_minor <> 0`,
+  HELD_NOT_SUM_OF_HOLDS: `
+    select a.id as subject_id, format('held is %s, open holds sum to %s',
+      a.held_minor, coalesce(h.total, 0)) as detail
+    from account a left join (
+      select debtor_account_id as id, sum(amount_minor - captured_minor) as total
+      from payment where status = 'HELD' group by 1) h on h.id = a.id
+    where a.held_minor <> coalesce(h.total, 0)`,
 
   CURRENCY_NOT_BALANCED: `
     select currency_code as subject_id, format('all accounts sum to %s, not to 0', sum(posted_minor)) as detail
@@ -122,7 +164,7 @@ export const LEDGER_RULES = {
     select p.id as subject_id, format('key %L leads to %s', p.idempotency_key,
       coalesce(k.payment_id::text, 'nothing')) as detail
     from payment p left join idempotency_key k on k.owner_id = p.owner_id and k.key = p.idempotency_key
-    where k.payment_id is distinct from p.id and p.create_time > now() - interval '30 days'`,
+    where p.id is distinct from k.payment_id and p.id is distinct from k.command_id and p.create_time > now() - interval '30 days'`,
 
   KEY_WITHOUT_PAYMENT: `
     select k.payment_id as subject_id, format('key %L of %s', k.key, k.owner_id) as detail

@@ -1,14 +1,18 @@
 import type { AccountState } from "../accounts/account.ts";
-import { ServiceError } from "../kernel/errors.ts";
-import { findDecline, type Decline } from "../payments/payment.ts";
+import type { PaymentStatus } from "../kernel/payment-states.ts";
 import type { PaymentRow } from "../payments/payment.entity.ts";
-import type { PaymentCommand } from "../payments/payment-command.ts";
 import type { EntryRow } from "./entry.entity.ts";
+
+/** What an event tells: that the payment has its status now, or what happened within it. */
+export type ChangeType = PaymentStatus | "CAPTURED" | "ATTEMPTED" | "REFUNDED" | "RETRIED";
 
 /** A visible change of a payment, which becomes one event. */
 export interface PaymentChange {
+  readonly type: ChangeType;
   /** The payment right after the change. */
   readonly payment: PaymentRow;
+  /** Its status before; null: it's new. */
+  readonly previousStatus: PaymentStatus | null;
   readonly occurTime: Date;
   /** 0 if the change booked nothing. */
   readonly debtorEntrySequence: number;
@@ -21,16 +25,26 @@ export interface Posting {
   readonly accounts: Map<string, AccountState>;
   /** The ids of accounts that have to be written. */
   readonly touched: Set<string>;
+  /** The locked payments, as the decisions so far leave them. */
+  readonly existing: Map<string, PaymentRow>;
+  /** The sequences with which payments that have to be written anew were read, by their ids. */
+  readonly readSequences: Map<string, number>;
+  /** The new payments. */
   readonly payments: PaymentRow[];
   readonly entries: EntryRow[];
   readonly changes: PaymentChange[];
 }
 
-/** Starts from the accounts as they were locked. */
-export function startPosting(accounts: Iterable<AccountState>): Posting {
+/** Starts from the accounts and payments as they were locked. */
+export function startPosting(
+  accounts: Iterable<AccountState>,
+  payments: Iterable<PaymentRow> = [],
+): Posting {
   return {
     accounts: new Map([...accounts].map((account) => [account.id, account])),
     touched: new Set(),
+    existing: new Map([...payments].map((payment) => [payment.id, payment])),
+    readSequences: new Map(),
     payments: [],
     entries: [],
     changes: [],
@@ -42,7 +56,7 @@ export function branch(posting: Posting): Posting {
   return startPosting(posting.accounts.values());
 }
 
-/** Takes over everything that a branch has decided. */
+/** Takes over everything that a branch has decided; it makes payments and changes none. */
 export function adopt(posting: Posting, decided: Posting): void {
   for (const id of decided.touched) {
     posting.accounts.set(id, decided.accounts.get(id)!);
@@ -53,60 +67,52 @@ export function adopt(posting: Posting, decided: Posting): void {
   posting.changes.push(...decided.changes);
 }
 
-/**
- * Decides one new payment after all before it and notes what to write. Returns the payment,
- * settled or rejected; throws a ServiceError, with nothing noted, if the call is refused.
- */
-export function decidePayment(posting: Posting, command: PaymentCommand, now: Date): PaymentRow {
-  const { request } = command;
-  if (request.expireTime && request.expireTime <= now) throw new ServiceError("EXPIRE_TIME_PASSED");
-  const debtor = posting.accounts.get(request.debtorAccountId);
-  if (!debtor || (debtor.ownerId !== command.ownerId && !command.isAdmin)) {
-    throw debtorNotFound();
-  }
-  const creditor = posting.accounts.get(request.creditorAccountId);
-  const declined = findDecline(debtor, creditor, request.currencyCode, request.amountMinor);
-  if (declined || !creditor) {
-    return noteChange(posting, newPayment(command, now, declined), now, 0, 0);
-  }
-  const time = latest(now, debtor.updateTime, creditor.updateTime);
-  const debtorAfter = book(posting, debtor, creditor.id, -request.amountMinor, command, time);
-  const creditorAfter = book(posting, creditor, debtor.id, request.amountMinor, command, time);
-  const payment = {
-    ...newPayment(command, time, undefined),
-    debtorBalanceAfterMinor: debtorAfter.postedMinor,
-    creditorBalanceAfterMinor: creditorAfter.postedMinor,
-  };
-  return noteChange(posting, payment, time, debtorAfter.entrySequence, creditorAfter.entrySequence);
+/** The numbers of the two entries of a booking. */
+export interface Booked {
+  readonly debtor: AccountState;
+  readonly creditor: AccountState;
 }
 
-/** The refusal to pay from an account that isn't there or isn't the caller's. */
-export function debtorNotFound(): ServiceError {
-  return new ServiceError("ACCOUNT_NOT_FOUND", { metadata: { field: "debtor_account_id" } });
+/**
+ * Books an amount of a payment on both accounts, which the rules have let through. `releaseMinor`
+ * of what is held on the debtor's goes with it.
+ */
+export function bookPayment(
+  posting: Posting,
+  payment: Pick<PaymentRow, "id" | "debtorAccountId" | "creditorAccountId">,
+  { amountMinor, releaseMinor, time }: { amountMinor: bigint; releaseMinor: bigint; time: Date },
+): Booked {
+  const { id, debtorAccountId, creditorAccountId } = payment;
+  if (releaseMinor > 0n) holdFunds(posting, debtorAccountId, -releaseMinor, time);
+  return {
+    debtor: book(posting, debtorAccountId, creditorAccountId, -amountMinor, id, time),
+    creditor: book(posting, creditorAccountId, debtorAccountId, amountMinor, id, time),
+  };
 }
 
 /** Adds one entry to an account and moves its balance with it. */
 function book(
   posting: Posting,
-  account: AccountState,
+  accountId: string,
   counterpartyAccountId: string,
   amountMinor: bigint,
-  command: PaymentCommand,
+  paymentId: string,
   time: Date,
 ): AccountState {
+  const account = posting.accounts.get(accountId)!;
   const after: AccountState = {
     ...account,
     postedMinor: account.postedMinor + amountMinor,
     entrySequence: account.entrySequence + 1,
     updateTime: time,
   };
-  posting.accounts.set(account.id, after);
-  posting.touched.add(account.id);
+  posting.accounts.set(accountId, after);
+  posting.touched.add(accountId);
   posting.entries.push({
-    accountId: account.id,
+    accountId,
     createTime: time,
     entrySequence: after.entrySequence,
-    paymentId: command.paymentId,
+    paymentId,
     counterpartyAccountId,
     amountMinor,
     balanceAfterMinor: after.postedMinor,
@@ -114,39 +120,62 @@ function book(
   return after;
 }
 
-function newPayment(
-  command: PaymentCommand,
+/** Holds more of an account's funds, or less if the amount is negative. */
+export function holdFunds(
+  posting: Posting,
+  accountId: string,
+  amountMinor: bigint,
   time: Date,
-  declined: Decline | undefined,
+): void {
+  const account = posting.accounts.get(accountId)!;
+  const heldMinor = account.heldMinor + amountMinor;
+  posting.accounts.set(accountId, { ...account, heldMinor, updateTime: time });
+  posting.touched.add(accountId);
+}
+
+/** Notes a new payment with its first event. */
+export function noteNew(
+  posting: Posting,
+  payment: PaymentRow,
+  occurTime: Date,
+  booked?: Booked,
 ): PaymentRow {
-  return {
-    id: command.paymentId,
-    createTime: command.createTime,
-    ownerId: command.ownerId,
-    idempotencyKey: command.idempotencyKey,
-    ...command.request,
-    status: declined ? "REJECTED" : "SETTLED",
-    reason: declined?.reason ?? null,
-    reasonDetail: declined?.detail ?? null,
-    sequence: 1,
-    debtorBalanceAfterMinor: null,
-    creditorBalanceAfterMinor: null,
-    updateTime: latest(time, command.createTime),
-  };
+  posting.payments.push(payment);
+  noteChange(posting, { type: payment.status, payment, previousStatus: null, occurTime }, booked);
+  return payment;
+}
+
+/** Notes what became of a payment that was there, under its next sequence, with its event. */
+export function noteUpdate(
+  posting: Posting,
+  before: PaymentRow,
+  change: Partial<PaymentRow>,
+  { type, time, booked }: { type: ChangeType; time: Date; booked?: Booked | undefined },
+): PaymentRow {
+  const updateTime = latest(time, before.updateTime);
+  const payment = { ...before, ...change, sequence: before.sequence + 1, updateTime };
+  posting.existing.set(payment.id, payment);
+  if (!posting.readSequences.has(payment.id)) {
+    posting.readSequences.set(payment.id, before.sequence);
+  }
+  const { status: previousStatus } = before;
+  noteChange(posting, { type, payment, previousStatus, occurTime: time }, booked);
+  return payment;
 }
 
 function noteChange(
   posting: Posting,
-  payment: PaymentRow,
-  occurTime: Date,
-  debtorEntrySequence: number,
-  creditorEntrySequence: number,
-): PaymentRow {
-  posting.payments.push(payment);
-  posting.changes.push({ payment, occurTime, debtorEntrySequence, creditorEntrySequence });
-  return payment;
+  change: Omit<PaymentChange, "debtorEntrySequence" | "creditorEntrySequence">,
+  booked: Booked | undefined,
+): void {
+  posting.changes.push({
+    ...change,
+    debtorEntrySequence: booked?.debtor.entrySequence ?? 0,
+    creditorEntrySequence: booked?.creditor.entrySequence ?? 0,
+  });
 }
 
-function latest(...times: Date[]): Date {
+/** The latest of some moments. */
+export function latest(...times: Date[]): Date {
   return times.reduce((a, b) => (b > a ? b : a));
 }

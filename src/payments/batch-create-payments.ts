@@ -2,7 +2,7 @@ import type { Call } from "../kernel/call.ts";
 import type { DatabaseClock } from "../kernel/clock.ts";
 import { invalidField, ServiceError } from "../kernel/errors.ts";
 import type { Committed, GroupCommit } from "../ledger/group-commit.ts";
-import type { PaymentCommand } from "./payment-command.ts";
+import type { CreateCommand } from "./payment-command.ts";
 import { prepareCommand, type CreatePayment, type CreatePaymentUseCase } from "./create-payment.ts";
 
 /** What became of one request of a batch. */
@@ -21,7 +21,8 @@ export type BatchCreatePaymentsUseCase = (
  * batch all or nothing, of an independent one any part; the same batch again completes it.
  *
  * A refusal of one request is its result. What concerns all of an atomic batch is thrown: as
- * `GroupCommit.submitAtomic`, and INVALID_FIELD for a repeated key or `validate_only`.
+ * `GroupCommit.submitAtomic`, and INVALID_FIELD for a repeated key,
+ * `validate_only` or a `retry_policy`.
  */
 export function createBatchCreatePayments(deps: {
   readonly createPayment: CreatePaymentUseCase;
@@ -43,7 +44,7 @@ export function createBatchCreatePayments(deps: {
     checkAtomic(batch);
     const nowMs = deps.databaseClock.now();
     const prepared = batch.map((create) => attempt(() => prepareCommand(call, create, nowMs)));
-    const commands = prepared.filter((one): one is PaymentCommand => !("error" in one));
+    const commands = prepared.filter((one): one is CreateCommand => !("error" in one));
     if (commands.length < prepared.length) {
       return prepared.map((one) => ("error" in one ? one : notApplied()));
     }
@@ -56,8 +57,9 @@ export function createBatchCreatePayments(deps: {
 
 function checkAtomic(batch: readonly CreatePayment[]): void {
   const keys = new Set<string>();
-  batch.forEach(({ idempotencyKey, validateOnly }, i) => {
+  batch.forEach(({ idempotencyKey, validateOnly, request }, i) => {
     const at = `requests[${i}]`;
+    if (request.retryPolicy) throw invalidField(`${at}.retry_policy`, "is not for atomic batches");
     if (validateOnly) throw invalidField(`${at}.validate_only`, "is not for atomic batches");
     if (keys.has(idempotencyKey)) {
       throw invalidField(`${at}.idempotency_key`, "must be unique in an atomic batch");

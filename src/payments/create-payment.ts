@@ -4,12 +4,16 @@ import type { Call } from "../kernel/call.ts";
 import type { DatabaseClock } from "../kernel/clock.ts";
 import { isCurrency } from "../kernel/currency.ts";
 import { invalidField } from "../kernel/errors.ts";
-import { uuidv7 } from "../kernel/ids.ts";
-import { isAdmin } from "../kernel/principal.ts";
+import { decidePayment } from "../ledger/decide-payment.ts";
 import type { Committed, GroupCommit } from "../ledger/group-commit.ts";
-import { decidePayment, startPosting } from "../ledger/posting.ts";
+import { startPosting } from "../ledger/posting.ts";
+import {
+  askedOfCreate,
+  keyedCommand,
+  type CreateCommand,
+  type PaymentRequest,
+} from "./payment-command.ts";
 import { seenBy } from "./payment.ts";
-import { digestRequest, type PaymentCommand, type PaymentRequest } from "./payment-command.ts";
 
 /** What moving money needs. */
 export interface CreatePaymentDeps {
@@ -55,24 +59,26 @@ function checkRequest(request: PaymentRequest): void {
   if (!isCurrency(request.currencyCode)) {
     throw invalidField("amount.currency_code", "must be an ISO 4217 code of money in use");
   }
+  const policy = request.retryPolicy;
+  if (policy && policy.maxBackoffMs < policy.initialBackoffMs) {
+    throw invalidField("retry_policy.max_backoff", "must not be below initial_backoff");
+  }
 }
 
 /** The command for a request, with a new payment id. Throws INVALID_FIELD. */
-export function prepareCommand(call: Call, create: CreatePayment, nowMs: number): PaymentCommand {
+export function prepareCommand(call: Call, create: CreatePayment, nowMs: number): CreateCommand {
   checkRequest(create.request);
+  const { idempotencyKey, request } = create;
+  const asked = askedOfCreate(request);
   return {
-    paymentId: uuidv7(nowMs),
-    createTime: new Date(nowMs),
-    ownerId: call.principal.ownerId,
-    isAdmin: isAdmin(call.principal),
-    idempotencyKey: create.idempotencyKey,
-    requestDigest: digestRequest(create.request),
-    request: create.request,
+    kind: "create",
+    ...keyedCommand(call.principal, { idempotencyKey, asked, nowMs }),
+    request,
   };
 }
 
 /** The same decision on a read of the accounts, with nothing locked and nothing written. */
-async function dryRun(deps: CreatePaymentDeps, command: PaymentCommand): Promise<Committed> {
+async function dryRun(deps: CreatePaymentDeps, command: CreateCommand): Promise<Committed> {
   const { debtorAccountId, creditorAccountId } = command.request;
   const accounts = await deps.orm.em
     .fork()

@@ -1,5 +1,5 @@
 import { raw, type EntityManager } from "@mikro-orm/postgresql";
-import { SHOWN_TO_CREDITOR, type PaymentStatus } from "./payment.ts";
+import type { PaymentStatus } from "../kernel/payment-states.ts";
 
 /** The primary key of a payment. */
 export interface PaymentKey {
@@ -21,15 +21,16 @@ export interface PaymentFilter {
   readonly limit: number;
 }
 
-/** `SHOWN_TO_CREDITOR` for SQL. */
-export const SHOWN_STATUSES = SHOWN_TO_CREDITOR.map((status) => `'${status}'`).join(", ");
+/** `isShownToCreditor` for SQL, as a condition on a payment's column. */
+export const SHOWN_TO_CREDITOR = "reason is null";
 
 const NEWEST_FIRST = "order by create_time desc, id desc limit";
 
 /**
  * The keys of the latest payments that match. An account's come from one index for each side, and
  * the bounds on `create_time` leave the partitions out that can't hold any. What a creditor may
- * not see (rejected payments) counts only for everybody's administrator.
+ * not see (payments that failed or haven't got through yet) counts only for everybody's
+ * administrator.
  */
 export async function findPaymentKeys(
   em: EntityManager,
@@ -61,7 +62,7 @@ function ofAccounts(filter: PaymentFilter): Sql {
     params: [...bounds.params, filter.limit],
   });
   const debtor = side("debtor_account_id", "true");
-  const visible = filter.ownerId === undefined ? "true" : `status in (${SHOWN_STATUSES})`;
+  const visible = filter.ownerId === undefined ? "true" : SHOWN_TO_CREDITOR;
   const creditor = side("creditor_account_id", visible);
   const accounts = [
     ["account.id = ?", filter.accountId],

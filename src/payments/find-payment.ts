@@ -6,9 +6,10 @@ import { uuidv7TimeMs } from "../kernel/ids.ts";
 import { decodePageToken, encodePageToken, pageLimit } from "../kernel/page.ts";
 import { isAdmin, type Principal } from "../kernel/principal.ts";
 import { amongRows } from "../platform/among-rows.ts";
-import { findPaymentKeys, SHOWN_STATUSES, type PaymentFilter } from "./find-payment-keys.ts";
+import { findPaymentKeys, SHOWN_TO_CREDITOR, type PaymentFilter } from "./find-payment-keys.ts";
 import { PaymentEntity, type PaymentRow } from "./payment.entity.ts";
-import { seenBy, type PaymentStatus, type SeenPayment } from "./payment.ts";
+import type { PaymentStatus } from "../kernel/payment-states.ts";
+import { seenBy, type SeenPayment } from "./payment.ts";
 
 /** Which payments to list, the latest first. */
 export interface ListPayments {
@@ -94,7 +95,7 @@ function visibleTo(principal: Principal): Record<symbol, []> {
   const condition = raw(
     (payment) => `exists (select from account where account.owner_id = ? and account.id in (
       ${payment}.debtor_account_id,
-      case when ${payment}.status in (${SHOWN_STATUSES}) then ${payment}.creditor_account_id end))`,
+      case when ${payment}.${SHOWN_TO_CREDITOR} then ${payment}.creditor_account_id end))`,
     [principal.ownerId],
   );
   return { [condition]: [] };

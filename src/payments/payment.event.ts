@@ -15,9 +15,9 @@ export function encodePaymentEvent(eventId: string, change: PaymentChange): Uint
   const event = create(PaymentEventSchema, {
     eventId,
     sequence: payment.sequence,
-    type: PaymentEventType[payment.status],
+    type: PaymentEventType[change.type],
     payment: toPaymentMessage({ payment, asDebtor: true, asCreditor: true }),
-    previousStatus: PaymentStatus.UNSPECIFIED,
+    previousStatus: PaymentStatus[change.previousStatus ?? "UNSPECIFIED"],
     occurTime: timestampFromDate(change.occurTime),
     debtorEntrySequence: BigInt(change.debtorEntrySequence),
     creditorEntrySequence: BigInt(change.creditorEntrySequence),

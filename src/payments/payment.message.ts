@@ -2,12 +2,14 @@ import { create } from "@bufbuild/protobuf";
 import { timestampFromDate } from "@bufbuild/protobuf/wkt";
 import { MoneySchema } from "../../gen/instantpayment/v1/money_pb.ts";
 import {
+  PaymentAttemptSchema,
   PaymentReason,
   PaymentSchema,
   PaymentStatus,
   type Payment,
+  type PaymentAttempt,
 } from "../../gen/instantpayment/v1/payment_pb.ts";
-import { REASON_CODES, type SeenPayment } from "./payment.ts";
+import { REASON_CODES, type PaymentAttempt as StoredAttempt, type SeenPayment } from "./payment.ts";
 
 /** The payment as the caller may see it from its sides. */
 export function toPaymentMessage({ payment, asDebtor, asCreditor }: SeenPayment): Payment {
@@ -29,6 +31,12 @@ export function toPaymentMessage({ payment, asDebtor, asCreditor }: SeenPayment)
     remittanceInformation: payment.remittanceInformation,
     metadata: asDebtor ? payment.metadata : {},
     sequence: payment.sequence,
+    capturedMinor: payment.capturedMinor,
+    refundedMinor: payment.refundedMinor,
+    refundOfPaymentId: payment.refundOfPaymentId ?? "",
+    retryOfPaymentId: (asDebtor && payment.retryOfPaymentId) || "",
+    retriedByPaymentId: (asDebtor && payment.retriedByPaymentId) || "",
+    attempts: asDebtor ? (payment.attempts ?? []).map(toAttempt) : [],
     expireTime: payment.expireTime ? timestampFromDate(payment.expireTime) : undefined,
     debtorBalanceAfterMinor: asDebtor ? (payment.debtorBalanceAfterMinor ?? undefined) : undefined,
     creditorBalanceAfterMinor: asCreditor
@@ -36,5 +44,14 @@ export function toPaymentMessage({ payment, asDebtor, asCreditor }: SeenPayment)
       : undefined,
     createTime: timestampFromDate(payment.createTime),
     updateTime: timestampFromDate(payment.updateTime),
+  });
+}
+
+function toAttempt({ time, reason, nextTime }: StoredAttempt): PaymentAttempt {
+  return create(PaymentAttemptSchema, {
+    attemptTime: timestampFromDate(new Date(time)),
+    reason: reason ? PaymentReason[reason] : PaymentReason.UNSPECIFIED,
+    reasonCode: reason ? REASON_CODES[reason] : "",
+    nextAttemptTime: nextTime ? timestampFromDate(new Date(nextTime)) : undefined,
   });
 }

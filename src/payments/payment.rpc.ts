@@ -1,18 +1,24 @@
-import { timestampDate } from "@bufbuild/protobuf/wkt";
+import { durationMs, timestampDate, type Duration } from "@bufbuild/protobuf/wkt";
 import type { HandlerContext, ServiceImpl } from "@connectrpc/connect";
-import type {
-  CreatePaymentRequest,
-  PaymentService,
+import type { Money } from "../../gen/instantpayment/v1/money_pb.ts";
+import {
+  CaptureMode,
+  type CreatePaymentRequest,
+  type PaymentService,
+  type RetryPolicy as WirePolicy,
 } from "../../gen/instantpayment/v1/payment_service_pb.ts";
 import { PaymentStatus as WireStatus } from "../../gen/instantpayment/v1/payment_pb.ts";
 import type { Call } from "../kernel/call.ts";
-import type { ServiceError } from "../kernel/errors.ts";
+import { invalidField, type ServiceError } from "../kernel/errors.ts";
+import { PAYMENT_STATUSES } from "../kernel/payment-states.ts";
 import type { Committed } from "../ledger/group-commit.ts";
 import type { BatchCreatePaymentsUseCase } from "./batch-create-payments.ts";
+import type { ChangePayment } from "./change-payment.ts";
 import type { CreatePayment, CreatePaymentUseCase } from "./create-payment.ts";
 import type { FindPayment } from "./find-payment.ts";
 import { toPaymentMessage } from "./payment.message.ts";
-import type { PaymentStatus } from "./payment.ts";
+import type { Amount } from "./payment-command.ts";
+import type { RetryPolicy } from "./payment.ts";
 
 /** What PaymentService is made of. */
 export interface PaymentRpcDeps {
@@ -26,6 +32,7 @@ export interface PaymentRpcDeps {
   };
   readonly createPayment: CreatePaymentUseCase;
   readonly batchCreatePayments: BatchCreatePaymentsUseCase;
+  readonly changePayment: ChangePayment;
   readonly findPayment: FindPayment;
 }
 
@@ -40,7 +47,7 @@ export function createPaymentRpc(deps: PaymentRpcDeps): ServiceImpl<typeof Payme
 
     async batchCreatePayments(request, context) {
       const call = deps.callOf(context);
-      const batch = request.requests.map(toCreatePayment);
+      const batch = request.requests.map((one, i) => toCreatePayment(one, `requests[${i}].`));
       const results = await deps.batchCreatePayments(call, batch, request.atomic);
       return {
         results: results.map((result) =>
@@ -49,6 +56,31 @@ export function createPaymentRpc(deps: PaymentRpcDeps): ServiceImpl<typeof Payme
             : toCommittedMessage(result),
         ),
       };
+    },
+
+    async capturePayment(request, context) {
+      const { final = true } = request;
+      const capture = { ...toChange(request), amount: toAmount(request.amount), final };
+      return toCommittedMessage(await deps.changePayment.capture(deps.callOf(context), capture));
+    },
+
+    async cancelPayment(request, context) {
+      return toCommittedMessage(
+        await deps.changePayment.cancel(deps.callOf(context), toChange(request)),
+      );
+    },
+
+    async refundPayment(request, context) {
+      const { remittanceInformation } = request;
+      const amount = toAmount(request.amount);
+      const refund = { ...toChange(request), amount, remittanceInformation };
+      return toCommittedMessage(await deps.changePayment.refund(deps.callOf(context), refund));
+    },
+
+    async retryPayment(request, context) {
+      return toCommittedMessage(
+        await deps.changePayment.retry(deps.callOf(context), toChange(request)),
+      );
     },
 
     async getPayment(request, context) {
@@ -78,12 +110,24 @@ function toCommittedMessage(committed: Committed) {
   return { payment: toPaymentMessage(committed), replayed: committed.replayed };
 }
 
-const STATUS_BY_WIRE: Record<number, PaymentStatus> = {
-  [WireStatus.SETTLED]: "SETTLED",
-  [WireStatus.REJECTED]: "REJECTED",
-};
+const STATUS_BY_WIRE = Object.fromEntries(
+  PAYMENT_STATUSES.map((status) => [WireStatus[status], status]),
+);
 
-function toCreatePayment(request: CreatePaymentRequest): CreatePayment {
+function toChange({ paymentId, idempotencyKey }: { paymentId: string; idempotencyKey: string }) {
+  return { paymentId: paymentId.toLowerCase(), idempotencyKey };
+}
+
+function toAmount(money: Money | undefined): Amount | undefined {
+  return money && { currencyCode: money.currencyCode, amountMinor: money.amountMinor };
+}
+
+/** `at` goes before the names of fields in errors. Throws INVALID_FIELD. */
+function toCreatePayment(request: CreatePaymentRequest, at = ""): CreatePayment {
+  const isHeld = request.captureMode === CaptureMode.MANUAL;
+  if (request.holdDuration && !isHeld) {
+    throw invalidField(`${at}hold_duration`, "is for CAPTURE_MODE_MANUAL only");
+  }
   return {
     idempotencyKey: request.idempotencyKey,
     validateOnly: request.validateOnly,
@@ -95,7 +139,28 @@ function toCreatePayment(request: CreatePaymentRequest): CreatePayment {
       endToEndId: request.endToEndId,
       remittanceInformation: request.remittanceInformation,
       metadata: request.metadata,
+      holdDurationMs: isHeld ? msOf(request.holdDuration, LONGEST_HOLD_MS) : null,
+      retryPolicy: request.retryPolicy ? toRetryPolicy(request.retryPolicy) : null,
       expireTime: request.expireTime ? timestampDate(request.expireTime) : null,
     },
   };
 }
+
+function toRetryPolicy(policy: WirePolicy): RetryPolicy {
+  const initialBackoffMs = msOf(policy.initialBackoff, DEFAULT_BACKOFF_MS);
+  return {
+    maxAttempts: policy.maxAttempts || DEFAULT_ATTEMPTS,
+    initialBackoffMs,
+    maxBackoffMs: msOf(policy.maxBackoff, Math.max(DEFAULT_LONGEST_BACKOFF_MS, initialBackoffMs)),
+  };
+}
+
+/** Whole milliseconds, at least one. */
+function msOf(duration: Duration | undefined, fallbackMs: number): number {
+  return duration ? Math.max(1, Math.round(durationMs(duration))) : fallbackMs;
+}
+
+const LONGEST_HOLD_MS = 7 * 24 * 3_600_000;
+const DEFAULT_ATTEMPTS = 5;
+const DEFAULT_BACKOFF_MS = 1_000;
+const DEFAULT_LONGEST_BACKOFF_MS = 3_600_000;

@@ -1,10 +1,10 @@
 import { canPay, staysInRange, type AccountState } from "../accounts/account.ts";
+import type { ErrorReason } from "../kernel/errors.ts";
+import { fitsBalance } from "../kernel/money.ts";
+import type { PaymentStatus } from "../kernel/payment-states.ts";
 import type { PaymentRow } from "./payment.entity.ts";
 
-/** Where a payment stands (ISO 20022: ACSC, RJCT). */
-export type PaymentStatus = "SETTLED" | "REJECTED";
-
-/** Why a payment was refused for good, each with its ISO 20022 code, in order of precedence. */
+/** Why an attempt failed, each with its ISO 20022 code, in order of precedence. */
 export const REASON_CODES = {
   CREDITOR_ACCOUNT_NOT_FOUND: "AC03",
   ACCOUNT_CLOSED: "AC04",
@@ -16,6 +16,76 @@ export const REASON_CODES = {
 
 /** One reason of `REASON_CODES`. */
 export type PaymentReason = keyof typeof REASON_CODES;
+
+/** Whether a reason can pass by itself, so that a retry policy tries again. */
+export const CAN_PASS: Readonly<Record<PaymentReason, boolean>> = {
+  CREDITOR_ACCOUNT_NOT_FOUND: false,
+  ACCOUNT_CLOSED: false,
+  ACCOUNT_FROZEN: true,
+  CURRENCY_MISMATCH: false,
+  BALANCE_OVERFLOW: false,
+  INSUFFICIENT_FUNDS: true,
+};
+
+/** How often and when a payment is tried again; waits in milliseconds. */
+export interface RetryPolicy {
+  /** The first one included, 1 to 20. */
+  readonly maxAttempts: number;
+  readonly initialBackoffMs: number;
+  readonly maxBackoffMs: number;
+}
+
+/** One try, as it's stored: times in ISO 8601, a reason if it failed, the next if one is planned. */
+export interface PaymentAttempt {
+  readonly time: string;
+  readonly reason: PaymentReason | null;
+  readonly nextTime: string | null;
+}
+
+/** A request as texts by the names of its fields in the proto, with the name of its method. */
+export type Asked = Readonly<Record<string, string>>;
+
+/** What can be asked of a payment that is there. */
+export type PaymentAction = "capture" | "cancel" | "refund" | "retry";
+
+/** Why a payment's status forbids an action; null: it doesn't. */
+export const REFUSALS: Readonly<
+  Record<PaymentAction, Readonly<Record<PaymentStatus, ErrorReason | null>>>
+> = {
+  capture: {
+    PENDING: "PAYMENT_NOT_HELD",
+    HELD: null,
+    SETTLED: "PAYMENT_ALREADY_CAPTURED",
+    REJECTED: "PAYMENT_REJECTED",
+    CANCELLED: "PAYMENT_ALREADY_CANCELLED",
+    EXPIRED: "PAYMENT_EXPIRED",
+  },
+  cancel: {
+    PENDING: null,
+    HELD: null,
+    SETTLED: "PAYMENT_ALREADY_CAPTURED",
+    REJECTED: "PAYMENT_REJECTED",
+    CANCELLED: "PAYMENT_ALREADY_CANCELLED",
+    EXPIRED: "PAYMENT_EXPIRED",
+  },
+  // Of a held one, the part that was captured.
+  refund: {
+    PENDING: "PAYMENT_NOT_CAPTURED",
+    HELD: null,
+    SETTLED: null,
+    REJECTED: "PAYMENT_REJECTED",
+    CANCELLED: "PAYMENT_ALREADY_CANCELLED",
+    EXPIRED: "PAYMENT_EXPIRED",
+  },
+  retry: {
+    PENDING: null,
+    HELD: "PAYMENT_ALREADY_HELD",
+    SETTLED: "PAYMENT_ALREADY_CAPTURED",
+    REJECTED: null,
+    CANCELLED: "PAYMENT_ALREADY_CANCELLED",
+    EXPIRED: "PAYMENT_EXPIRED",
+  },
+};
 
 /** A reason with a sentence that names the side. */
 export interface Decline {
@@ -55,7 +125,7 @@ export function findDecline(
   if (!staysInRange(creditor, amountMinor)) {
     return decline("BALANCE_OVERFLOW", "The creditor account's balance would overflow.");
   }
-  if (!staysInRange(debtor, -amountMinor)) {
+  if (!staysInRange(debtor, -amountMinor) || !fitsBalance(debtor.heldMinor + amountMinor)) {
     return decline("BALANCE_OVERFLOW", "The debtor account's balance would overflow.");
   }
   if (!canPay(debtor, amountMinor)) {
@@ -68,8 +138,13 @@ function decline(reason: PaymentReason, detail: string): Decline {
   return { reason, detail };
 }
 
-/** What a creditor may see; what was never booked is between the debtor and the service. */
-export const SHOWN_TO_CREDITOR: readonly PaymentStatus[] = ["SETTLED"];
+/**
+ * True from HELD or SETTLED on, whatever comes then. What failed, or ended before it got through,
+ * has a reason and is between the debtor and the service.
+ */
+export function isShownToCreditor(payment: Pick<PaymentRow, "reason">): boolean {
+  return payment.reason === null;
+}
 
 /** Who looks at a payment. */
 export interface Viewer {
@@ -96,6 +171,6 @@ export function seenBy(
   return {
     payment,
     asDebtor: owns(payment.debtorAccountId),
-    asCreditor: owns(payment.creditorAccountId) && SHOWN_TO_CREDITOR.includes(payment.status),
+    asCreditor: owns(payment.creditorAccountId) && isShownToCreditor(payment),
   };
 }

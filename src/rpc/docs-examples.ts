@@ -7,6 +7,9 @@ export const EXAMPLE_VALUES = {
   demoCreditorAccountId: "01980000-0000-7000-8000-00000000000c",
   demoApiKeyId: "01980000-0000-7000-8000-00000000000b",
   demoPaymentId: "01980000-0000-7000-8000-00000000000a",
+  demoHeldPaymentId: "01980000-0000-7000-8000-0000000000a1",
+  demoCancelPaymentId: "01980000-0000-7000-8000-0000000000a2",
+  demoRejectedPaymentId: "01980000-0000-7000-8000-0000000000a3",
 } as const satisfies Record<string, string>;
 
 /** How an idempotency key in the examples begins; each is served as a UUID, new every time. */

@@ -163,6 +163,15 @@ test("without money it's a payment that was rejected, with its reason", async ()
   });
 });
 
+test("a hold is captured and refunded; with a retry policy a payment waits for money", async () => {
+  const refund = JSON.parse(await follow("Hold now, capture later"));
+  const amount = { currencyCode: "EUR", amountMinor: "1500" };
+  expect(refund.payment).toMatchObject({ status: "PAYMENT_STATUS_SETTLED", amount });
+  const pending = JSON.parse(await follow("Try again by itself"));
+  const attempts = [{ reasonCode: "AM04", nextAttemptTime: expect.any(String) }];
+  expect(pending.payment).toMatchObject({ status: "PAYMENT_STATUS_PENDING", attempts });
+});
+
 test("an account without a limit is opened as shown", async () => {
   await follow("Accounts");
 });

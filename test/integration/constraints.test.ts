@@ -84,12 +84,23 @@ describe("PostgreSQL itself refuses", () => {
     ["an unknown status of a payment", "status = 'LOST'", "payment_status_check"],
     ["a settled payment with a reason", "reason = 'ACCOUNT_FROZEN'", "payment_reason_check"],
     ["one without its balances", "debtor_balance_after_minor = null", "payment_balance_check"],
+    [
+      "one that starts cancelled",
+      "status = 'CANCELLED', captured_minor = 0",
+      "payment_start_check",
+    ],
+    ["more captured than the amount", "captured_minor = 41", "payment_captured_check"],
+    ["more refunded than captured", "refunded_minor = 41", "payment_refunded_check"],
+    ["something due of a settled payment", "due_time = now()", "payment_due_check"],
   ])("%s", async (_, change, constraint) => {
-    const [code, broken] = await refusalOf(`update payment set ${change}`);
+    // Without triggers, which come first.
+    const [code, broken] = await refusalOf(
+      `set session_replication_role = replica; update payment set ${change} where amount_minor = 40`,
+    );
     // A status that isn't there breaks more than one check; PostgreSQL names any of them.
     expect([code, broken]).toEqual([
       CHECK,
-      constraint === "payment_status_check" ? expect.stringMatching(/^payment_/) : constraint,
+      /_(status|start)_check$/.test(constraint) ? expect.stringMatching(/^payment_/) : constraint,
     ]);
   });
 

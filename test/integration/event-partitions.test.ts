@@ -113,8 +113,8 @@ test("The ledger is right without the events that were dropped, and wrong withou
   const day = "10 days";
   await runSql(
     used.url,
-    `update payment set update_time = update_time - interval '${day}' where id = $1`,
-    [id],
+    `set session_replication_role = replica;
+     update payment set update_time = update_time - interval '${day}' where id = '${id}'`,
   );
   await drop();
   expect((await used.ledger.verify()).findings).toEqual([]);

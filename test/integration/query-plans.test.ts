@@ -18,12 +18,18 @@ const ROWS = `
   insert into account select account_id(n), 'owner ' || n % 20, 'EUR', 0, 0, 'UNBOUNDED', 0, 'OPEN',
     1, 0, '{}', '2026-01-01', '2026-01-01' from generate_series(0, 2999) n;
   update account set owner_id = 'alice' where id in ('${ALICE}', account_id(50));
-  insert into payment select t, gen_random_uuid(), 'alice', n::text, account_id(n % 100),
-    account_id((n + 1) % 100), 'EUR', 1, 'SETTLED', null, null, '', '', '{}', null, 1, 0, 0, t
+  insert into payment (create_time, id, owner_id, idempotency_key, debtor_account_id,
+    creditor_account_id, currency_code, amount_minor, status, end_to_end_id, remittance_information,
+    metadata, sequence, captured_minor, debtor_balance_after_minor, creditor_balance_after_minor,
+    update_time)
+    select t, gen_random_uuid(), 'alice', n::text, account_id(n % 100),
+    account_id((n + 1) % 100), 'EUR', 1, 'SETTLED', '', '', '{}', 1, 1, 0, 0, t
     from (select n, '2026-01-01'::timestamptz + n * interval '2 min' as t
       from generate_series(0, 60000) n) made;
+  set session_replication_role = replica;
   update payment set id = '${IN_FEBRUARY}', debtor_account_id = '${ALICE}'
     where create_time = '2026-02-14';
+  set session_replication_role = origin;
   insert into entry select debtor_account_id, create_time, row_number() over
     (partition by debtor_account_id order by create_time), id, creditor_account_id, -1, 0 from payment;
   analyze`;

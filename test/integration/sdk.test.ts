@@ -135,10 +135,15 @@ describe("The SDK on the real service", () => {
     expect(stdout.trim().split("\n")).toEqual([
       "paid 12.50 EUR",
       "12.99",
+      "HELD",
+      "SETTLED 15.00",
+      "SETTLED true",
       "ACCOUNT_NOT_FOUND",
       "1 12.50 12.50",
-      "2 1.00 13.50",
-      "2",
+      "2 15.00 27.50",
+      "3 -5.00 22.50",
+      "4 1.00 23.50",
+      "4",
     ]);
   });
 });

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { LEDGER_RULES, type RuleName } from "../../src/ledger/ledger-rules.ts";
 import { expectInvariants, findBreaches } from "../support/invariants.ts";
-import { openLedger, prepareDatabase, type TestLedger } from "../support/ledger.ts";
+import { callAs, openLedger, prepareDatabase, type TestLedger } from "../support/ledger.ts";
 import { createTestDatabase, type TestDatabase } from "../support/postgres.ts";
 import { runSql } from "../support/sql.ts";
 
@@ -13,6 +13,12 @@ const NOBODY = "00000000-0000-4000-8000-000000000009";
 /** The last payment from alice to bob, settled, and one of hers that was declined. */
 const PAID = "(select payment_id from idempotency_key where key = 'third')";
 const DECLINED = "(select payment_id from idempotency_key where key = 'too much')";
+
+/** A hold of hers, one that was captured in part, its refund, and one that waits for money. */
+const HELD = "(select payment_id from idempotency_key where key = 'held')";
+const SOLD = "(select payment_id from idempotency_key where key = 'sold')";
+const REFUND = "(select command_id from idempotency_key where key = 'refund')";
+const PENDING = "(select payment_id from idempotency_key where key = 'pending')";
 
 /** A ledger with a little history, copied for each test. */
 const history = {
@@ -28,6 +34,21 @@ const history = {
     await send("fund", BANK, ALICE, 10_000n);
     for (const key of ["first", "second", "third"]) await send(key, ALICE, BOB, 100n);
     await send("too much", ALICE, BOB, 20_000n);
+    const hold = { debtorAccountId: ALICE, creditorAccountId: BOB, holdDurationMs: 3_600_000 };
+    await ledger.pay({ ...hold, idempotencyKey: "held", amountMinor: 30n });
+    const { payment } = await ledger.pay({ ...hold, idempotencyKey: "sold", amountMinor: 60n });
+    const capturing = { paymentId: payment.id, idempotencyKey: "capture" };
+    const amount = { currencyCode: "EUR", amountMinor: 50n };
+    await ledger.changePayment.capture(callAs("bob"), { ...capturing, amount, final: true });
+    await ledger.changePayment.refund(callAs("bob"), {
+      paymentId: payment.id,
+      idempotencyKey: "refund",
+      amount: { ...amount, amountMinor: 20n },
+      remittanceInformation: "",
+    });
+    const retryPolicy = { maxAttempts: 5, initialBackoffMs: 1_000, maxBackoffMs: 1_000 };
+    const waiting = { ...hold, holdDurationMs: null, amountMinor: 20_000n, retryPolicy };
+    await ledger.pay({ ...waiting, idempotencyKey: "pending" });
     await ledger.close();
   },
 };
@@ -49,9 +70,10 @@ const DAMAGE: Readonly<Record<RuleName, Readonly<Record<string, string>>>> = {
     "a declined payment with legs": `update entry set payment_id = ${DECLINED}
       where payment_id = ${PAID}`,
     "a settled payment that reads rejected": `update payment set status = 'REJECTED',
-      reason = 'ACCOUNT_FROZEN', debtor_balance_after_minor = null,
+      reason = 'ACCOUNT_FROZEN', captured_minor = 0, debtor_balance_after_minor = null,
       creditor_balance_after_minor = null where id = ${PAID}`,
-    "a payment with another amount": `update payment set amount_minor = 1 where id = ${PAID}`,
+    "a payment with another amount": `update payment set amount_minor = 1, captured_minor = 1
+      where id = ${PAID}`,
   },
   PAYMENT_BALANCE_AFTER_WRONG: {
     "a payment that tells another balance": `update payment
@@ -78,9 +100,9 @@ const DAMAGE: Readonly<Record<RuleName, Readonly<Record<string, string>>>> = {
   ENTRY_SEQUENCE_GAP: {
     "an account that counts one more": `update account set entry_sequence = entry_sequence + 1
       where id = '${BOB}'`,
-    "numbers that skip one": `update entry set entry_sequence = 4
-      where account_id = '${BOB}' and entry_sequence = 3;
-      update account set entry_sequence = 4 where id = '${BOB}'`,
+    "numbers that skip one": `update entry set entry_sequence = 6
+      where account_id = '${BOB}' and entry_sequence = 5;
+      update account set entry_sequence = 6 where id = '${BOB}'`,
     "numbers that begin at two": `update entry set entry_sequence = entry_sequence + 10;
       update entry set entry_sequence = entry_sequence - 9`,
   },
@@ -99,8 +121,44 @@ const DAMAGE: Readonly<Record<RuleName, Readonly<Record<string, string>>>> = {
       update account set overdraft_mode = 'LIMITED', overdraft_limit_minor = 10, posted_minor = -11
       where id = '${BOB}'`,
   },
-  HELD_WITHOUT_HOLD: {
-    "money held for no payment": `update account set held_minor = 5 where id = '${ALICE}'`,
+  SETTLED_AFTER_EXPIRY: {
+    "a payment that expired before it was booked": `update payment
+      set expire_time = create_time - interval '1 h' where id = ${PAID}`,
+  },
+  REFUNDS_WRONG: {
+    "a refund that its payment doesn't know of": `update payment set refunded_minor = 0
+      where id = ${SOLD}`,
+    "a payment that tells of a refund there isn't": `update payment set refunded_minor = 1
+      where id = ${PAID}`,
+    "a refund of another amount": `update payment set amount_minor = 21, captured_minor = 21
+      where id = ${REFUND}`,
+  },
+  REFUND_SIDES_WRONG: {
+    "a refund to somebody else": `update payment set creditor_account_id = '${BANK}'
+      where id = ${REFUND}`,
+    "a refund of nothing": `update payment set refund_of_payment_id = '${NOBODY}'
+      where id = ${REFUND}`,
+  },
+  RETRY_WRONG: {
+    "a payment that was never tried again": `update payment set retried_by_payment_id = '${NOBODY}'
+      where id = ${DECLINED}`,
+    "a retry of a payment that doesn't know of it": `update payment
+      set retry_of_payment_id = ${DECLINED} where id = ${PAID}`,
+  },
+  ATTEMPTS_WRONG: {
+    "an attempt too many": `update payment
+      set retry_policy = jsonb_set(retry_policy, '{maxAttempts}', '0') where id = ${PENDING}`,
+    "a story with another end": `update payment set attempts = '[{"time": "2026-01-01", "reason": null}]'
+      where id = ${PENDING}`,
+    "a policy without an attempt": `update payment set attempts = null where id = ${PENDING}`,
+  },
+  HELD_NOT_SUM_OF_HOLDS: {
+    "money held for no payment": `update account set held_minor = held_minor + 5
+      where id = '${ALICE}'`,
+    "a hold of another amount": `update payment set amount_minor = amount_minor + 1
+      where id = ${HELD}`,
+    "a hold that is forgotten": `update payment set status = 'EXPIRED', due_time = null,
+      sequence = 2 where id = ${HELD}`,
   },
   CURRENCY_NOT_BALANCED: {
     "a balance out of nothing": `update account set posted_minor = posted_minor + 1
@@ -110,7 +168,8 @@ const DAMAGE: Readonly<Record<RuleName, Readonly<Record<string, string>>>> = {
     "an event that is gone": `delete from payment_event where payment_id = ${PAID}`,
     "an event for no change": `insert into payment_event
       (payment_id, sequence, create_time, event_id, shard, payload)
-      select payment_id, 2, create_time, gen_random_uuid(), shard, payload from payment_event`,
+      select payment_id, 9, create_time, gen_random_uuid(), shard, payload from payment_event
+      where payment_id = ${PAID}`,
     "a change without an event": `update payment set sequence = 2 where id = ${PAID}`,
   },
   EVENT_WITHOUT_PAYMENT: {
@@ -144,9 +203,9 @@ test("Verifying an undamaged ledger counts what is there and finds nothing", asy
   await expectInvariants(database.url);
   expect(await ledger.verify()).toEqual({
     accounts: 3,
-    payments: 5,
-    entries: 8,
-    events: 5,
+    payments: 9,
+    entries: 12,
+    events: 11,
     findings: [],
   });
 });

@@ -1,8 +1,9 @@
 import type { AccountState } from "../../src/accounts/account.ts";
 import { uuidv7 } from "../../src/kernel/ids.ts";
 import {
-  digestRequest,
-  type PaymentCommand,
+  askedOfCreate,
+  keyedCommand,
+  type CreateCommand,
   type PaymentRequest,
 } from "../../src/payments/payment-command.ts";
 
@@ -37,6 +38,8 @@ export function testRequest(settings: Partial<PaymentRequest> = {}): PaymentRequ
     endToEndId: "",
     remittanceInformation: "",
     metadata: {},
+    holdDurationMs: null,
+    retryPolicy: null,
     expireTime: null,
     ...settings,
   };
@@ -45,18 +48,11 @@ export function testRequest(settings: Partial<PaymentRequest> = {}): PaymentRequ
 /** A command of alice under a key of its own, but for what is given. */
 export function testCommand(
   settings: Partial<PaymentRequest> = {},
-  caller: Partial<Pick<PaymentCommand, "ownerId" | "isAdmin" | "idempotencyKey">> = {},
-): PaymentCommand {
+  caller: Partial<Pick<CreateCommand, "ownerId" | "isAdmin" | "idempotencyKey">> = {},
+): CreateCommand {
   const request = testRequest(settings);
-  const paymentId = uuidv7(TEST_TIME_MS);
-  return {
-    paymentId,
-    createTime: new Date(TEST_TIME_MS),
-    ownerId: "alice",
-    isAdmin: false,
-    idempotencyKey: `key of ${paymentId}`,
-    requestDigest: digestRequest(request),
-    request,
-    ...caller,
-  };
+  const asked = askedOfCreate(request);
+  const principal = { ownerId: "alice", scopes: new Set<never>() };
+  const base = keyedCommand(principal, { idempotencyKey: "", asked, nowMs: TEST_TIME_MS });
+  return { ...base, kind: "create", idempotencyKey: `key of ${base.id}`, request, ...caller };
 }

@@ -18,7 +18,7 @@ export interface Begun {
 export function stored(command: PaymentCommand): CommitOutcome {
   return {
     kind: "stored",
-    payment: { id: command.paymentId } as PaymentRow,
+    payment: { id: command.id } as PaymentRow,
     asDebtor: true,
     asCreditor: true,
     replayed: false,

@@ -5,21 +5,23 @@ import { createListEntries } from "../../src/accounts/list-entries.ts";
 import { createOpenAccount } from "../../src/accounts/open-account.ts";
 import { createUpdateAccount } from "../../src/accounts/update-account.ts";
 import type { Call } from "../../src/kernel/call.ts";
-import { createDatabaseClock, systemClock } from "../../src/kernel/clock.ts";
+import { createDatabaseClock, systemClock, type DatabaseClock } from "../../src/kernel/clock.ts";
 import type { Principal, Scope } from "../../src/kernel/principal.ts";
 import type { Guards } from "../../src/ledger/batch-sql.ts";
 import { processLock, type AccountLock } from "../../src/ledger/account-lock.ts";
-import { createCommitBatch } from "../../src/ledger/commit-batch.ts";
+import { createCommitBatch, type CommitBatch } from "../../src/ledger/commit-batch.ts";
 import { createGroupCommit } from "../../src/ledger/group-commit.ts";
 import { createHeat, type Heat } from "../../src/ledger/heat.ts";
 import { createVerifyLedger } from "../../src/ledger/verify.ts";
 import { createBatchCreatePayments } from "../../src/payments/batch-create-payments.ts";
 import { createCreatePayment, type CreatePayment } from "../../src/payments/create-payment.ts";
+import { createChangePayment } from "../../src/payments/change-payment.ts";
 import { createFindPayment } from "../../src/payments/find-payment.ts";
 import { encodePaymentEvent } from "../../src/payments/payment.event.ts";
 import type { PaymentRequest } from "../../src/payments/payment-command.ts";
 import { migrate, openDatabase } from "../../src/platform/database.ts";
 import { createUnitOfWork } from "../../src/platform/unit-of-work.ts";
+import { createRunDuePayments } from "../../src/scheduler/due-payments.ts";
 import { ensurePartitions } from "../../src/scheduler/partitions.ts";
 import { entities } from "../../src/schema.ts";
 import { testRequest } from "./commands.ts";
@@ -46,6 +48,9 @@ export interface TestLedgerOptions {
   readonly maxQueue?: number;
   readonly heat?: Heat;
   readonly lock?: AccountLock;
+  readonly databaseClock?: DatabaseClock;
+  /** Stands before the transaction, to see what goes through it. */
+  readonly watchCommit?: (commit: CommitBatch) => CommitBatch;
 }
 
 /** The ledger and its use cases on a database, as one process has them. */
@@ -59,14 +64,15 @@ export async function openLedger(url: string, options: TestLedgerOptions = {}) {
   const heat = options.heat ?? createHeat(systemClock);
   let conflicts = 0;
   const unitOfWork = createUnitOfWork(database);
-  const databaseClock = createDatabaseClock(systemClock);
-  const commit = createCommitBatch({
+  const databaseClock = options.databaseClock ?? createDatabaseClock(systemClock);
+  const commitBatch = createCommitBatch({
     orm,
     unitOfWork,
     databaseClock,
     encodeEvent: encodePaymentEvent,
     ...(options.guards && { guards: options.guards }),
   });
+  const commit = options.watchCommit?.(commitBatch) ?? commitBatch;
   const ledger = createGroupCommit({
     commit,
     clock: systemClock,
@@ -117,6 +123,8 @@ export async function openLedger(url: string, options: TestLedgerOptions = {}) {
     findAccount: createFindAccount({ orm, databaseClock }),
     listEntries: createListEntries({ orm }),
     findPayment: createFindPayment({ orm }),
+    changePayment: createChangePayment({ orm, ledger, databaseClock }),
+    runDuePayments: createRunDuePayments({ orm, ledger, databaseClock }),
     open,
     pay,
     /** An account with money in it, from an unbounded account of its own. */

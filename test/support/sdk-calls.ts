@@ -10,6 +10,9 @@ const PAYMENT = {
   endToEndId: "e",
   remittanceInformation: "r",
   metadata: { a: "b" },
+  captureMode: "MANUAL",
+  holdDurationMs: 1_000,
+  retryPolicy: { maxAttempts: 3, initialBackoffMs: 10, maxBackoffMs: 20 },
   expireTime: new Date(1_000),
   validateOnly: true,
 } satisfies Required<sdk.NewPayment>;
@@ -18,6 +21,16 @@ const PAYMENT = {
 export const CALLS = {
   createPayment: (client) => client.createPayment(PAYMENT),
   batchCreatePayments: (client) => client.batchCreatePayments([PAYMENT], { atomic: true }),
+  capturePayment: (client) =>
+    client.capturePayment("p", { idempotencyKey: "k", amount: PAYMENT.amount, final: false }),
+  cancelPayment: (client) => client.cancelPayment("p", { idempotencyKey: "k" }),
+  refundPayment: (client) =>
+    client.refundPayment("p", {
+      idempotencyKey: "k",
+      amount: PAYMENT.amount,
+      remittanceInformation: "r",
+    }),
+  retryPayment: (client) => client.retryPayment("p", { idempotencyKey: "k" }),
   getPayment: (client) => client.getPayment("p"),
   listPayments: (client) =>
     firstPage(

@@ -28,6 +28,10 @@ export const METHODS = {
   PaymentService: {
     createPayment: "createPayment",
     batchCreatePayments: "batchCreatePayments",
+    capturePayment: "capturePayment",
+    cancelPayment: "cancelPayment",
+    refundPayment: "refundPayment",
+    retryPayment: "retryPayment",
     getPayment: "getPayment",
     listPayments: "listPayments",
   } satisfies Record<RpcOf<typeof PaymentService>, keyof sdk.InstantPayment>,

@@ -2,16 +2,22 @@ import type { Money as WireMoney } from "../../gen/instantpayment/v1/money_pb.ts
 import type {
   Payment as WirePayment,
   PaymentEvent as WireEvent,
+  PaymentAttempt as WireAttempt,
 } from "../../gen/instantpayment/v1/payment_pb.ts";
 import type {
   BatchCreatePaymentsError,
   BatchCreatePaymentsRequest,
   BatchCreatePaymentsResponse,
   BatchCreatePaymentsResult,
+  CancelPaymentRequest,
+  CapturePaymentRequest,
   CreatePaymentRequest,
   CreatePaymentResponse,
   ListPaymentsRequest,
   ListPaymentsResponse,
+  RefundPaymentRequest,
+  RetryPaymentRequest,
+  RetryPolicy,
 } from "../../gen/instantpayment/v1/payment_service_pb.ts";
 import type * as sdk from "../../sdk/src/node.ts";
 
@@ -28,9 +34,37 @@ export const PAYMENT_REQUESTS = {
     endToEndId: "endToEndId",
     remittanceInformation: "remittanceInformation",
     metadata: "metadata",
+    captureMode: "captureMode",
+    holdDuration: "holdDurationMs",
+    retryPolicy: "retryPolicy",
     expireTime: "expireTime",
     validateOnly: "validateOnly",
   } satisfies Record<FieldOf<CreatePaymentRequest>, keyof sdk.NewPayment>,
+  RetryPolicy: {
+    maxAttempts: "maxAttempts",
+    initialBackoff: "initialBackoffMs",
+    maxBackoff: "maxBackoffMs",
+  } satisfies Record<FieldOf<RetryPolicy>, keyof sdk.PaymentRetryPolicy>,
+  CapturePaymentRequest: {
+    paymentId: "itself",
+    idempotencyKey: "idempotencyKey",
+    amount: "amount",
+    final: "final",
+  } satisfies Record<FieldOf<CapturePaymentRequest>, keyof sdk.CaptureOptions | "itself">,
+  CancelPaymentRequest: {
+    paymentId: "itself",
+    idempotencyKey: "idempotencyKey",
+  } satisfies Record<FieldOf<CancelPaymentRequest>, keyof sdk.ChangeOptions | "itself">,
+  RefundPaymentRequest: {
+    paymentId: "itself",
+    idempotencyKey: "idempotencyKey",
+    amount: "amount",
+    remittanceInformation: "remittanceInformation",
+  } satisfies Record<FieldOf<RefundPaymentRequest>, keyof sdk.RefundOptions | "itself">,
+  RetryPaymentRequest: {
+    paymentId: "itself",
+    idempotencyKey: "idempotencyKey",
+  } satisfies Record<FieldOf<RetryPaymentRequest>, keyof sdk.ChangeOptions | "itself">,
   BatchCreatePaymentsRequest: { requests: "itself", atomic: "atomic" } satisfies Record<
     FieldOf<BatchCreatePaymentsRequest>,
     keyof sdk.BatchOptions | "itself"
@@ -66,11 +100,17 @@ export const PAYMENT_ANSWERS = {
     remittanceInformation: "remittanceInformation",
     metadata: "metadata",
     sequence: "sequence",
+    capturedMinor: "captured",
+    refundedMinor: "refunded",
+    refundOfPaymentId: "refundOfPaymentId",
+    retryOfPaymentId: "retryOfPaymentId",
+    attempts: "attempts",
     expireTime: "expireTime",
     debtorBalanceAfterMinor: "debtorBalanceAfter",
     creditorBalanceAfterMinor: "creditorBalanceAfter",
     createTime: "createTime",
     updateTime: "updateTime",
+    retriedByPaymentId: "retriedByPaymentId",
   } satisfies Record<FieldOf<WirePayment>, keyof sdk.Payment>,
   PaymentEvent: {
     eventId: "eventId",
@@ -82,6 +122,16 @@ export const PAYMENT_ANSWERS = {
     debtorEntrySequence: "debtorEntrySequence",
     creditorEntrySequence: "creditorEntrySequence",
   } satisfies Record<FieldOf<WireEvent>, keyof sdk.PaymentEvent>,
+  PaymentAttempt: {
+    attemptTime: "attemptTime",
+    reason: "reason",
+    reasonCode: "reasonCode",
+    nextAttemptTime: "nextAttemptTime",
+  } satisfies Record<FieldOf<WireAttempt>, keyof sdk.PaymentAttempt>,
+  CapturePaymentResponse: { payment: "itself", replayed: "replayed" },
+  CancelPaymentResponse: { payment: "itself", replayed: "replayed" },
+  RefundPaymentResponse: { payment: "itself", replayed: "replayed" },
+  RetryPaymentResponse: { payment: "itself", replayed: "replayed" },
   CreatePaymentResponse: { payment: "itself", replayed: "replayed" } satisfies Record<
     FieldOf<CreatePaymentResponse>,
     keyof sdk.CreatedPayment | "itself"

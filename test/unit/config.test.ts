@@ -39,7 +39,7 @@ test("all wrong settings are named at once, each with what it must be and what i
     'PORT must be a whole number from 0 to 65535, not "80a"',
     'LOG_LEVEL must be one of trace, debug, info, warn, error, fatal, silent, not "loud"',
     'TLS_CERT_FILE must be the path of a file that can be read, not "/no/such"',
-    'ROLES must be one of payments, accounts, relay, not "payments,x"',
+    'ROLES must be one of payments, accounts, relay, scheduler, not "payments,x"',
   ]);
 });
 

@@ -24,9 +24,9 @@ function decide(
 ): string[][] {
   const outcomes: Outcomes = new Map(replays);
   const commands = units.flatMap((unit) => unit.commands);
-  const fresh = commands.map((command) => command.paymentId).filter((id) => !replays.has(id));
+  const fresh = commands.map((command) => command.id).filter((id) => !replays.has(id));
   decideUnits(units, posting, NOW, new Set(fresh), outcomes);
-  return units.map((unit) => unit.commands.map((one) => textOf(outcomes.get(one.paymentId))));
+  return units.map((unit) => unit.commands.map((one) => textOf(outcomes.get(one.id))));
 }
 
 function textOf(outcome: CommitOutcome | undefined): string {
@@ -40,10 +40,7 @@ function replayOf(command: PaymentCommand, status: PaymentRow["status"]): Outcom
   const reason = status === "REJECTED" ? ("INSUFFICIENT_FUNDS" as const) : null;
   const payment = { id: "earlier", status, reason, reasonDetail: reason } as PaymentRow;
   return new Map([
-    [
-      command.paymentId,
-      { kind: "stored", payment, asDebtor: true, asCreditor: false, replayed: true },
-    ],
+    [command.id, { kind: "stored", payment, asDebtor: true, asCreditor: false, replayed: true }],
   ]);
 }
 
@@ -91,7 +88,7 @@ describe("An atomic batch", () => {
     const unit = { commands: [old, fresh], atomic: true };
     const outcomes = decide(posting, [unit], replayOf(old, "SETTLED"));
     expect(outcomes).toEqual([["SETTLED", "SETTLED"]]);
-    expect(posting.payments.map((payment) => payment.id)).toEqual([fresh.paymentId]);
+    expect(posting.payments.map((payment) => payment.id)).toEqual([fresh.id]);
   });
 
   test("fails by a replay that was declined", () => {
@@ -108,7 +105,7 @@ describe("An atomic batch", () => {
     const [one, taken] = [pay(1n), pay(1n)];
     const outcomes: Outcomes = new Map();
     const unit = { commands: [one, taken], atomic: true };
-    decideUnits([unit], posting, NOW, new Set([one.paymentId]), outcomes);
+    decideUnits([unit], posting, NOW, new Set([one.id]), outcomes);
     expect([...outcomes.values()]).toEqual([{ kind: "again" }, { kind: "again" }]);
     expect(posting.payments).toEqual([]);
   });

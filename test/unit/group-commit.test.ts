@@ -61,7 +61,7 @@ describe("A batch", () => {
     await nextTurn();
     expect(held.begun.map((one) => one.commands)).toEqual([[command]]);
     await held.begun[0]?.finish();
-    expect(await told).toBe(command.paymentId);
+    expect(await told).toBe(command.id);
     expect(sizes).toEqual([1]);
   });
 
@@ -137,7 +137,7 @@ describe("A deadline", () => {
     await nextTurn();
     nowMs += 100;
     await held.begun[0]?.finish();
-    expect(await told).toBe(command.paymentId);
+    expect(await told).toBe(command.id);
   });
 });
 
@@ -149,7 +149,7 @@ describe("An outcome", () => {
     const error = new ServiceError("ACCOUNT_NOT_FOUND");
     await held.begun[0]?.finish([[{ kind: "refused", error }], [stored(two.command)]]);
     expect(await one.told).toBe("ACCOUNT_NOT_FOUND");
-    expect(await two.told).toBe(two.command.paymentId);
+    expect(await two.told).toBe(two.command.id);
   });
 
   test("of `again` puts the command into the next batch", async () => {
@@ -158,7 +158,7 @@ describe("An outcome", () => {
     await held.begun[0]?.finish([[{ kind: "again" }]]);
     expect(held.begun[1]?.commands).toEqual([command]);
     await held.begun[1]?.finish();
-    expect(await told).toBe(command.paymentId);
+    expect(await told).toBe(command.id);
   });
 });
 

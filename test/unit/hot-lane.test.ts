@@ -151,10 +151,10 @@ test("Draining waits for both lanes", async () => {
   let isDrained = false;
   const drained = queue.drain().then(() => (isDrained = true));
   await held.begun[0]?.finish();
-  expect([await cold.told, isDrained]).toEqual([cold.command.paymentId, false]);
+  expect([await cold.told, isDrained]).toEqual([cold.command.id, false]);
   await locks.grant();
   await held.begun[1]?.finish();
-  expect(await hot.told).toBe(hot.command.paymentId);
+  expect(await hot.told).toBe(hot.command.id);
   await drained;
 });
 

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
-import type { PaymentRow } from "../../src/payments/payment.entity.ts";
 import {
-  digestRequest,
+  askedOfCreate,
+  digestAsked,
   findDifference,
   type PaymentRequest,
 } from "../../src/payments/payment-command.ts";
@@ -16,6 +16,8 @@ const CHANGES: Readonly<Record<string, Partial<PaymentRequest>>> = {
   end_to_end_id: { endToEndId: "invoice 1" },
   remittance_information: { remittanceInformation: "rent" },
   metadata: { metadata: { order: "1" } },
+  capture_mode: { holdDurationMs: 60_000 },
+  retry_policy: { retryPolicy: { maxAttempts: 5, initialBackoffMs: 10, maxBackoffMs: 20 } },
   expire_time: { expireTime: new Date(1_800_000_000_000) },
 };
 
@@ -25,11 +27,20 @@ test("The list of changes has every field of a request", () => {
 });
 
 test.each(Object.entries(CHANGES))("A request with another %s isn't the same", (field, change) => {
-  const request = testRequest();
-  const other = testRequest(change);
-  expect(digestRequest(other)).not.toEqual(digestRequest(request));
-  expect(findDifference(other, request as PaymentRow)).toBe(field);
-  expect(findDifference(request, other as PaymentRow)).toBe(field);
+  const request = askedOfCreate(testRequest());
+  const other = askedOfCreate(testRequest(change));
+  expect(digestAsked(other)).not.toEqual(digestAsked(request));
+  expect(findDifference(other, request)).toBe(field);
+  expect(findDifference(request, other)).toBe(field);
+});
+
+test("Requests to hold for another time differ, and so do requests of different methods", () => {
+  const held = askedOfCreate(testRequest({ holdDurationMs: 1_000 }));
+  const longer = askedOfCreate(testRequest({ holdDurationMs: 2_000 }));
+  expect(findDifference(held, longer)).toBe("hold_duration");
+  const cancel = { method: "CancelPayment", payment_id: "p" };
+  expect(findDifference(cancel, held)).toBe("method");
+  expect(findDifference({ ...cancel, final: "true" }, cancel)).toBe("final");
 });
 
 test("The same request has the same digest, whatever the order of its fields and pairs", () => {
@@ -38,8 +49,8 @@ test("The same request has the same digest, whatever the order of its fields and
   const turned = Object.fromEntries(
     Object.entries({ ...request, metadata: { b: "2", a: "1" } }).toReversed(),
   ) as unknown as PaymentRequest;
-  expect(digestRequest(turned)).toEqual(digestRequest(request));
-  expect(findDifference(turned, request as PaymentRow)).toBeUndefined();
+  expect(digestAsked(askedOfCreate(turned))).toEqual(digestAsked(askedOfCreate(request)));
+  expect(findDifference(askedOfCreate(turned), askedOfCreate(request))).toBeUndefined();
 });
 
 test("Neighbouring texts and pairs don't run into each other", () => {
@@ -52,6 +63,8 @@ test("Neighbouring texts and pairs don't run into each other", () => {
     { endToEndId: "1", amountMinor: 10n },
     { endToEndId: "", amountMinor: 101n },
   ];
-  const digests = requests.map((request) => digestRequest(testRequest(request)).toString("hex"));
+  const digests = requests.map((request) =>
+    digestAsked(askedOfCreate(testRequest(request))).toString("hex"),
+  );
   expect(new Set(digests).size).toBe(requests.length);
 });

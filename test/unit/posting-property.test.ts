@@ -2,7 +2,8 @@ import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import type { AccountState } from "../../src/accounts/account.ts";
 import { MAX_AMOUNT_MINOR, MAX_BALANCE_MINOR, MIN_BALANCE_MINOR } from "../../src/kernel/money.ts";
-import { decidePayment, startPosting } from "../../src/ledger/posting.ts";
+import { decidePayment } from "../../src/ledger/decide-payment.ts";
+import { startPosting } from "../../src/ledger/posting.ts";
 import { TEST_TIME_MS, testAccount, testCommand } from "../support/commands.ts";
 
 const anAmount = fc.oneof(

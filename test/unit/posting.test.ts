@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { AccountState } from "../../src/accounts/account.ts";
-import { decidePayment, startPosting, type Posting } from "../../src/ledger/posting.ts";
+import { decidePayment } from "../../src/ledger/decide-payment.ts";
+import { startPosting, type Posting } from "../../src/ledger/posting.ts";
 import { TEST_TIME_MS, testAccount, testCommand } from "../support/commands.ts";
 
 const NOW = new Date(TEST_TIME_MS + 1_000);

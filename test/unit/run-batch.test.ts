@@ -61,7 +61,7 @@ describe("A batch that the database refuses", () => {
 
   test("tells each its own error when all are culprits", async () => {
     const { outcomes } = await run(5, async ([unit]) => {
-      throw new Error(unit?.commands[0]?.paymentId);
+      throw new Error(unit?.commands[0]?.id);
     });
     const causes = outcomes.map((outcome) => (refusalOf(outcome).cause as Error).message);
     expect(new Set(causes).size).toBe(5);

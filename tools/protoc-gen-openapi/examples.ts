@@ -2,6 +2,7 @@ import type { JsonObject } from "@bufbuild/protobuf";
 import { EXAMPLE_KEY_PREFIX, EXAMPLE_VALUES } from "../../src/rpc/docs-examples.ts";
 
 const { demoDebtorAccountId, demoCreditorAccountId, demoPaymentId, demoApiKeyId } = EXAMPLE_VALUES;
+const { demoHeldPaymentId, demoCancelPaymentId, demoRejectedPaymentId } = EXAMPLE_VALUES;
 const amount = { currencyCode: "EUR", amountMinor: "1250" };
 
 const createPayment = {
@@ -26,6 +27,25 @@ export const REQUEST_EXAMPLES: Readonly<Record<string, JsonObject>> = {
       { ...createPayment, idempotencyKey: `${EXAMPLE_KEY_PREFIX}batch-2` },
     ],
     atomic: true,
+  },
+  CapturePaymentRequest: {
+    paymentId: demoHeldPaymentId,
+    idempotencyKey: `${EXAMPLE_KEY_PREFIX}capture`,
+    amount,
+  },
+  CancelPaymentRequest: {
+    paymentId: demoCancelPaymentId,
+    idempotencyKey: `${EXAMPLE_KEY_PREFIX}cancel`,
+  },
+  RefundPaymentRequest: {
+    paymentId: demoPaymentId,
+    idempotencyKey: `${EXAMPLE_KEY_PREFIX}refund`,
+    amount,
+    remittanceInformation: "Goods sent back",
+  },
+  RetryPaymentRequest: {
+    paymentId: demoRejectedPaymentId,
+    idempotencyKey: `${EXAMPLE_KEY_PREFIX}retry`,
   },
   GetPaymentRequest: { paymentId: demoPaymentId },
   ListPaymentsRequest: { accountId: demoDebtorAccountId, pageSize: 10 },
@@ -53,6 +73,7 @@ const settled = {
   ...createPayment,
   status: "PAYMENT_STATUS_SETTLED",
   sequence: 1,
+  capturedMinor: "1250",
   debtorBalanceAfterMinor: "98750",
   createTime: time,
   updateTime: time,
@@ -68,6 +89,28 @@ const rejected = {
   sequence: 1,
   createTime: time,
   updateTime: time,
+};
+
+const held = {
+  id: demoHeldPaymentId,
+  ...createPayment,
+  status: "PAYMENT_STATUS_HELD",
+  sequence: 1,
+  expireTime: "2026-03-08T09:30:00.125Z",
+  createTime: time,
+  updateTime: time,
+};
+
+const { debtorBalanceAfterMinor: _, ...ended } = settled;
+
+const refund = {
+  ...ended,
+  idempotencyKey: `${EXAMPLE_KEY_PREFIX}refund`,
+  debtorAccountId: demoCreditorAccountId,
+  creditorAccountId: demoDebtorAccountId,
+  metadata: {},
+  remittanceInformation: "Goods sent back",
+  refundOfPaymentId: demoPaymentId,
 };
 
 const balance = {
@@ -125,7 +168,14 @@ export const RESPONSE_EXAMPLES: Readonly<Record<string, Record<string, ResponseE
     settled: { summary: "Settled", value: { payment: settled } },
     replayed: { summary: "The same request again", value: { payment: settled, replayed: true } },
     declined: { summary: "Declined", value: { payment: rejected } },
+    held: { summary: "Held for a capture", value: { payment: held } },
   },
+  CapturePaymentResponse: one({ payment: { ...settled, id: demoHeldPaymentId, sequence: 2 } }),
+  CancelPaymentResponse: one({
+    payment: { ...held, status: "PAYMENT_STATUS_CANCELLED", sequence: 2 },
+  }),
+  RefundPaymentResponse: one({ payment: refund }),
+  RetryPaymentResponse: one({ payment: { ...settled, retryOfPaymentId: demoRejectedPaymentId } }),
   GetPaymentResponse: one({ payment: settled }),
   ListPaymentsResponse: one({ payments: [settled, rejected] }),
   CreateAccountResponse: one({ account }),

@@ -14,7 +14,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file instantpayment/v1/payment.proto.
  */
 export const file_instantpayment_v1_payment: GenFile = /*@__PURE__*/
-  fileDesc("Ch9pbnN0YW50cGF5bWVudC92MS9wYXltZW50LnByb3RvEhFpbnN0YW50cGF5bWVudC52MSL9BQoHUGF5bWVudBIKCgJpZBgBIAEoCRIXCg9pZGVtcG90ZW5jeV9rZXkYAiABKAkSGQoRZGVidG9yX2FjY291bnRfaWQYAyABKAkSGwoTY3JlZGl0b3JfYWNjb3VudF9pZBgEIAEoCRIoCgZhbW91bnQYBSABKAsyGC5pbnN0YW50cGF5bWVudC52MS5Nb25leRIwCgZzdGF0dXMYBiABKA4yIC5pbnN0YW50cGF5bWVudC52MS5QYXltZW50U3RhdHVzEjAKBnJlYXNvbhgHIAEoDjIgLmluc3RhbnRwYXltZW50LnYxLlBheW1lbnRSZWFzb24SEwoLcmVhc29uX2NvZGUYCCABKAkSFQoNcmVhc29uX2RldGFpbBgJIAEoCRIVCg1lbmRfdG9fZW5kX2lkGAogASgJEh4KFnJlbWl0dGFuY2VfaW5mb3JtYXRpb24YCyABKAkSOgoIbWV0YWRhdGEYDCADKAsyKC5pbnN0YW50cGF5bWVudC52MS5QYXltZW50Lk1ldGFkYXRhRW50cnkSEAoIc2VxdWVuY2UYDSABKAUSLwoLZXhwaXJlX3RpbWUYEyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEicKGmRlYnRvcl9iYWxhbmNlX2FmdGVyX21pbm9yGBQgASgDSACIAQESKQocY3JlZGl0b3JfYmFsYW5jZV9hZnRlcl9taW5vchgVIAEoA0gBiAEBEi8KC2NyZWF0ZV90aW1lGBYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgt1cGRhdGVfdGltZRgXIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAaLwoNTWV0YWRhdGFFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBQh0KG19kZWJ0b3JfYmFsYW5jZV9hZnRlcl9taW5vckIfCh1fY3JlZGl0b3JfYmFsYW5jZV9hZnRlcl9taW5vciK9AgoMUGF5bWVudEV2ZW50EhAKCGV2ZW50X2lkGAEgASgJEhAKCHNlcXVlbmNlGAIgASgFEjEKBHR5cGUYAyABKA4yIy5pbnN0YW50cGF5bWVudC52MS5QYXltZW50RXZlbnRUeXBlEisKB3BheW1lbnQYBCABKAsyGi5pbnN0YW50cGF5bWVudC52MS5QYXltZW50EjkKD3ByZXZpb3VzX3N0YXR1cxgFIAEoDjIgLmluc3RhbnRwYXltZW50LnYxLlBheW1lbnRTdGF0dXMSLgoKb2NjdXJfdGltZRgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASHQoVZGVidG9yX2VudHJ5X3NlcXVlbmNlGAcgASgDEh8KF2NyZWRpdG9yX2VudHJ5X3NlcXVlbmNlGAggASgDKmgKDVBheW1lbnRTdGF0dXMSHgoaUEFZTUVOVF9TVEFUVVNfVU5TUEVDSUZJRUQQABIaChZQQVlNRU5UX1NUQVRVU19TRVRUTEVEEAMSGwoXUEFZTUVOVF9TVEFUVVNfUkVKRUNURUQQBCqWAgoNUGF5bWVudFJlYXNvbhIeChpQQVlNRU5UX1JFQVNPTl9VTlNQRUNJRklFRBAAEi0KKVBBWU1FTlRfUkVBU09OX0NSRURJVE9SX0FDQ09VTlRfTk9UX0ZPVU5EEAESIQodUEFZTUVOVF9SRUFTT05fQUNDT1VOVF9DTE9TRUQQAhIhCh1QQVlNRU5UX1JFQVNPTl9BQ0NPVU5UX0ZST1pFThADEiQKIFBBWU1FTlRfUkVBU09OX0NVUlJFTkNZX01JU01BVENIEAQSIwofUEFZTUVOVF9SRUFTT05fQkFMQU5DRV9PVkVSRkxPVxAFEiUKIVBBWU1FTlRfUkVBU09OX0lOU1VGRklDSUVOVF9GVU5EUxAGKncKEFBheW1lbnRFdmVudFR5cGUSIgoeUEFZTUVOVF9FVkVOVF9UWVBFX1VOU1BFQ0lGSUVEEAASHgoaUEFZTUVOVF9FVkVOVF9UWVBFX1NFVFRMRUQQAxIfChtQQVlNRU5UX0VWRU5UX1RZUEVfUkVKRUNURUQQBGIGcHJvdG8z", [file_google_protobuf_timestamp, file_instantpayment_v1_money]);
+  fileDesc("Ch9pbnN0YW50cGF5bWVudC92MS9wYXltZW50LnByb3RvEhFpbnN0YW50cGF5bWVudC52MSK8BwoHUGF5bWVudBIKCgJpZBgBIAEoCRIXCg9pZGVtcG90ZW5jeV9rZXkYAiABKAkSGQoRZGVidG9yX2FjY291bnRfaWQYAyABKAkSGwoTY3JlZGl0b3JfYWNjb3VudF9pZBgEIAEoCRIoCgZhbW91bnQYBSABKAsyGC5pbnN0YW50cGF5bWVudC52MS5Nb25leRIwCgZzdGF0dXMYBiABKA4yIC5pbnN0YW50cGF5bWVudC52MS5QYXltZW50U3RhdHVzEjAKBnJlYXNvbhgHIAEoDjIgLmluc3RhbnRwYXltZW50LnYxLlBheW1lbnRSZWFzb24SEwoLcmVhc29uX2NvZGUYCCABKAkSFQoNcmVhc29uX2RldGFpbBgJIAEoCRIVCg1lbmRfdG9fZW5kX2lkGAogASgJEh4KFnJlbWl0dGFuY2VfaW5mb3JtYXRpb24YCyABKAkSOgoIbWV0YWRhdGEYDCADKAsyKC5pbnN0YW50cGF5bWVudC52MS5QYXltZW50Lk1ldGFkYXRhRW50cnkSEAoIc2VxdWVuY2UYDSABKAUSFgoOY2FwdHVyZWRfbWlub3IYDiABKAMSFgoOcmVmdW5kZWRfbWlub3IYDyABKAMSHAoUcmVmdW5kX29mX3BheW1lbnRfaWQYECABKAkSGwoTcmV0cnlfb2ZfcGF5bWVudF9pZBgRIAEoCRIzCghhdHRlbXB0cxgSIAMoCzIhLmluc3RhbnRwYXltZW50LnYxLlBheW1lbnRBdHRlbXB0Ei8KC2V4cGlyZV90aW1lGBMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBInChpkZWJ0b3JfYmFsYW5jZV9hZnRlcl9taW5vchgUIAEoA0gAiAEBEikKHGNyZWRpdG9yX2JhbGFuY2VfYWZ0ZXJfbWlub3IYFSABKANIAYgBARIvCgtjcmVhdGVfdGltZRgWIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLdXBkYXRlX3RpbWUYFyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEh0KFXJldHJpZWRfYnlfcGF5bWVudF9pZBgYIAEoCRovCg1NZXRhZGF0YUVudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAFCHQobX2RlYnRvcl9iYWxhbmNlX2FmdGVyX21pbm9yQh8KHV9jcmVkaXRvcl9iYWxhbmNlX2FmdGVyX21pbm9yIsABCg5QYXltZW50QXR0ZW1wdBIwCgxhdHRlbXB0X3RpbWUYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjAKBnJlYXNvbhgCIAEoDjIgLmluc3RhbnRwYXltZW50LnYxLlBheW1lbnRSZWFzb24SEwoLcmVhc29uX2NvZGUYAyABKAkSNQoRbmV4dF9hdHRlbXB0X3RpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIr0CCgxQYXltZW50RXZlbnQSEAoIZXZlbnRfaWQYASABKAkSEAoIc2VxdWVuY2UYAiABKAUSMQoEdHlwZRgDIAEoDjIjLmluc3RhbnRwYXltZW50LnYxLlBheW1lbnRFdmVudFR5cGUSKwoHcGF5bWVudBgEIAEoCzIaLmluc3RhbnRwYXltZW50LnYxLlBheW1lbnQSOQoPcHJldmlvdXNfc3RhdHVzGAUgASgOMiAuaW5zdGFudHBheW1lbnQudjEuUGF5bWVudFN0YXR1cxIuCgpvY2N1cl90aW1lGAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIdChVkZWJ0b3JfZW50cnlfc2VxdWVuY2UYByABKAMSHwoXY3JlZGl0b3JfZW50cnlfc2VxdWVuY2UYCCABKAMq1wEKDVBheW1lbnRTdGF0dXMSHgoaUEFZTUVOVF9TVEFUVVNfVU5TUEVDSUZJRUQQABIaChZQQVlNRU5UX1NUQVRVU19QRU5ESU5HEAESFwoTUEFZTUVOVF9TVEFUVVNfSEVMRBACEhoKFlBBWU1FTlRfU1RBVFVTX1NFVFRMRUQQAxIbChdQQVlNRU5UX1NUQVRVU19SRUpFQ1RFRBAEEhwKGFBBWU1FTlRfU1RBVFVTX0NBTkNFTExFRBAFEhoKFlBBWU1FTlRfU1RBVFVTX0VYUElSRUQQBiqWAgoNUGF5bWVudFJlYXNvbhIeChpQQVlNRU5UX1JFQVNPTl9VTlNQRUNJRklFRBAAEi0KKVBBWU1FTlRfUkVBU09OX0NSRURJVE9SX0FDQ09VTlRfTk9UX0ZPVU5EEAESIQodUEFZTUVOVF9SRUFTT05fQUNDT1VOVF9DTE9TRUQQAhIhCh1QQVlNRU5UX1JFQVNPTl9BQ0NPVU5UX0ZST1pFThADEiQKIFBBWU1FTlRfUkVBU09OX0NVUlJFTkNZX01JU01BVENIEAQSIwofUEFZTUVOVF9SRUFTT05fQkFMQU5DRV9PVkVSRkxPVxAFEiUKIVBBWU1FTlRfUkVBU09OX0lOU1VGRklDSUVOVF9GVU5EUxAGKvoCChBQYXltZW50RXZlbnRUeXBlEiIKHlBBWU1FTlRfRVZFTlRfVFlQRV9VTlNQRUNJRklFRBAAEh4KGlBBWU1FTlRfRVZFTlRfVFlQRV9QRU5ESU5HEAESGwoXUEFZTUVOVF9FVkVOVF9UWVBFX0hFTEQQAhIeChpQQVlNRU5UX0VWRU5UX1RZUEVfU0VUVExFRBADEh8KG1BBWU1FTlRfRVZFTlRfVFlQRV9SRUpFQ1RFRBAEEiAKHFBBWU1FTlRfRVZFTlRfVFlQRV9DQU5DRUxMRUQQBRIeChpQQVlNRU5UX0VWRU5UX1RZUEVfRVhQSVJFRBAGEh8KG1BBWU1FTlRfRVZFTlRfVFlQRV9DQVBUVVJFRBAHEiAKHFBBWU1FTlRfRVZFTlRfVFlQRV9BVFRFTVBURUQQCBIfChtQQVlNRU5UX0VWRU5UX1RZUEVfUkVGVU5ERUQQCRIeChpQQVlNRU5UX0VWRU5UX1RZUEVfUkVUUklFRBAKYgZwcm90bzM", [file_google_protobuf_timestamp, file_instantpayment_v1_money]);
 
 /**
  * The instruction to move an amount from a debtor account to a creditor account,
@@ -67,7 +67,8 @@ export type Payment = Message<"instantpayment.v1.Payment"> & {
   status: PaymentStatus;
 
   /**
-   * Why it was rejected; unspecified otherwise.
+   * Why it was rejected, or why its latest attempt failed if it's pending or ended while
+   * it was; unspecified otherwise.
    *
    * @generated from field: instantpayment.v1.PaymentReason reason = 7;
    */
@@ -75,7 +76,7 @@ export type Payment = Message<"instantpayment.v1.Payment"> & {
 
   /**
    * `reason` as the external code of ISO 20022 (ExternalStatusReason1Code), for
-   * example `AM04`; empty for a payment that wasn't rejected.
+   * example `AM04`; empty without a reason.
    *
    * @generated from field: string reason_code = 8;
    */
@@ -119,7 +120,46 @@ export type Payment = Message<"instantpayment.v1.Payment"> & {
   sequence: number;
 
   /**
-   * The moment until which the payment may settle, if the caller gave one.
+   * How much of the amount has been booked, in minor units: all of it for an ordinary
+   * settled payment, less after a capture of a part.
+   *
+   * @generated from field: int64 captured_minor = 14;
+   */
+  capturedMinor: bigint;
+
+  /**
+   * How much went back by refunds, in minor units; never more than was captured.
+   *
+   * @generated from field: int64 refunded_minor = 15;
+   */
+  refundedMinor: bigint;
+
+  /**
+   * For a refund: the payment that it gives back. Otherwise empty.
+   *
+   * @generated from field: string refund_of_payment_id = 16;
+   */
+  refundOfPaymentId: string;
+
+  /**
+   * For a payment made by RetryPayment: the rejected payment that it tries again. Shown
+   * to the debtor's side only; otherwise empty.
+   *
+   * @generated from field: string retry_of_payment_id = 17;
+   */
+  retryOfPaymentId: string;
+
+  /**
+   * Each try of a payment with a `retry_policy`, at most 20. Shown to the debtor's side
+   * only.
+   *
+   * @generated from field: repeated instantpayment.v1.PaymentAttempt attempts = 18;
+   */
+  attempts: PaymentAttempt[];
+
+  /**
+   * The moment from which on the payment can't settle: as the caller gave it, or the end
+   * of the hold or of the attempts. An open payment is ended within a second of it.
    *
    * @generated from field: google.protobuf.Timestamp expire_time = 19;
    */
@@ -154,6 +194,14 @@ export type Payment = Message<"instantpayment.v1.Payment"> & {
    * @generated from field: google.protobuf.Timestamp update_time = 23;
    */
   updateTime?: Timestamp | undefined;
+
+  /**
+   * For a rejected payment that RetryPayment tried again: the payment that it made. Shown
+   * to the debtor's side only; otherwise empty.
+   *
+   * @generated from field: string retried_by_payment_id = 24;
+   */
+  retriedByPaymentId: string;
 };
 
 /**
@@ -162,6 +210,49 @@ export type Payment = Message<"instantpayment.v1.Payment"> & {
  */
 export const PaymentSchema: GenMessage<Payment> = /*@__PURE__*/
   messageDesc(file_instantpayment_v1_payment, 0);
+
+/**
+ * One try to make a payment that has a `retry_policy`.
+ *
+ * @generated from message instantpayment.v1.PaymentAttempt
+ */
+export type PaymentAttempt = Message<"instantpayment.v1.PaymentAttempt"> & {
+  /**
+   * When it was made.
+   *
+   * @generated from field: google.protobuf.Timestamp attempt_time = 1;
+   */
+  attemptTime?: Timestamp | undefined;
+
+  /**
+   * Why it failed; unspecified for the one that succeeded.
+   *
+   * @generated from field: instantpayment.v1.PaymentReason reason = 2;
+   */
+  reason: PaymentReason;
+
+  /**
+   * `reason` as the external code of ISO 20022; empty without a reason.
+   *
+   * @generated from field: string reason_code = 3;
+   */
+  reasonCode: string;
+
+  /**
+   * When the next one is due; absent if none is planned, because this one succeeded, was
+   * the last, or the payment expires before.
+   *
+   * @generated from field: google.protobuf.Timestamp next_attempt_time = 4;
+   */
+  nextAttemptTime?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message instantpayment.v1.PaymentAttempt.
+ * Use `create(PaymentAttemptSchema)` to create a new message.
+ */
+export const PaymentAttemptSchema: GenMessage<PaymentAttempt> = /*@__PURE__*/
+  messageDesc(file_instantpayment_v1_payment, 1);
 
 /**
  * One committed change of a payment. It's written in the transaction that makes
@@ -235,10 +326,11 @@ export type PaymentEvent = Message<"instantpayment.v1.PaymentEvent"> & {
  * Use `create(PaymentEventSchema)` to create a new message.
  */
 export const PaymentEventSchema: GenMessage<PaymentEvent> = /*@__PURE__*/
-  messageDesc(file_instantpayment_v1_payment, 1);
+  messageDesc(file_instantpayment_v1_payment, 2);
 
 /**
- * Where a payment stands. A settled or rejected payment never changes its status.
+ * Where a payment stands. PENDING and HELD are open: they end in one of the others, by
+ * `expire_time` at the latest. The others never change.
  *
  * @generated from enum instantpayment.v1.PaymentStatus
  */
@@ -249,6 +341,22 @@ export const PaymentStatus = {
    * @generated from enum value: PAYMENT_STATUS_UNSPECIFIED = 0;
    */
   UNSPECIFIED: 0,
+
+  /**
+   * Accepted: an attempt failed for a reason that can pass (see `reason`), and another
+   * one is to come. Only with a `retry_policy`. ISO 20022 status `PDNG`.
+   *
+   * @generated from enum value: PAYMENT_STATUS_PENDING = 1;
+   */
+  PENDING: 1,
+
+  /**
+   * The funds are reserved on the debtor account and wait for CapturePayment. Only with
+   * CAPTURE_MODE_MANUAL. ISO 20022 status `ACSP`.
+   *
+   * @generated from enum value: PAYMENT_STATUS_HELD = 2;
+   */
+  HELD: 2,
 
   /**
    * Booked on both accounts. ISO 20022 status `ACSC`.
@@ -263,10 +371,25 @@ export const PaymentStatus = {
    * @generated from enum value: PAYMENT_STATUS_REJECTED = 4;
    */
   REJECTED: 4,
+
+  /**
+   * Ended by CancelPayment before it settled. ISO 20022 status `CANC`.
+   *
+   * @generated from enum value: PAYMENT_STATUS_CANCELLED = 5;
+   */
+  CANCELLED: 5,
+
+  /**
+   * Ended at its `expire_time` before it settled. ISO 20022 status `CANC`.
+   *
+   * @generated from enum value: PAYMENT_STATUS_EXPIRED = 6;
+   */
+  EXPIRED: 6,
 } as const;
 
 /**
- * Where a payment stands. A settled or rejected payment never changes its status.
+ * Where a payment stands. PENDING and HELD are open: they end in one of the others, by
+ * `expire_time` at the latest. The others never change.
  *
  * @generated from enum instantpayment.v1.PaymentStatus
  */
@@ -279,14 +402,15 @@ export const PaymentStatusSchema: GenEnum<PaymentStatus> = /*@__PURE__*/
   enumDesc(file_instantpayment_v1_payment, 0);
 
 /**
- * Why a payment was rejected. Where several reasons apply, the first of this
- * list is given.
+ * Why a payment was rejected, or why its latest attempt failed. Where several reasons
+ * apply, the first of this list is given. An account that is frozen and funds that are
+ * missing can pass: these two are tried again if there is a `retry_policy`.
  *
  * @generated from enum instantpayment.v1.PaymentReason
  */
 export const PaymentReason = {
   /**
-   * The payment wasn't rejected.
+   * Nothing failed.
    *
    * @generated from enum value: PAYMENT_REASON_UNSPECIFIED = 0;
    */
@@ -336,8 +460,9 @@ export const PaymentReason = {
 } as const;
 
 /**
- * Why a payment was rejected. Where several reasons apply, the first of this
- * list is given.
+ * Why a payment was rejected, or why its latest attempt failed. Where several reasons
+ * apply, the first of this list is given. An account that is frozen and funds that are
+ * missing can pass: these two are tried again if there is a `retry_policy`.
  *
  * @generated from enum instantpayment.v1.PaymentReason
  */
@@ -363,7 +488,21 @@ export const PaymentEventType = {
   UNSPECIFIED: 0,
 
   /**
-   * The payment was booked on both accounts.
+   * The payment was accepted; its first attempt failed and another is to come.
+   *
+   * @generated from enum value: PAYMENT_EVENT_TYPE_PENDING = 1;
+   */
+  PENDING: 1,
+
+  /**
+   * The funds were reserved on the debtor account.
+   *
+   * @generated from enum value: PAYMENT_EVENT_TYPE_HELD = 2;
+   */
+  HELD: 2,
+
+  /**
+   * The payment was booked on both accounts, or ended after a part had been captured.
    *
    * @generated from enum value: PAYMENT_EVENT_TYPE_SETTLED = 3;
    */
@@ -375,6 +514,48 @@ export const PaymentEventType = {
    * @generated from enum value: PAYMENT_EVENT_TYPE_REJECTED = 4;
    */
   REJECTED: 4,
+
+  /**
+   * The payment was cancelled before it settled.
+   *
+   * @generated from enum value: PAYMENT_EVENT_TYPE_CANCELLED = 5;
+   */
+  CANCELLED: 5,
+
+  /**
+   * The payment's `expire_time` passed before it settled.
+   *
+   * @generated from enum value: PAYMENT_EVENT_TYPE_EXPIRED = 6;
+   */
+  EXPIRED: 6,
+
+  /**
+   * A part of a held payment was captured; the rest stays held.
+   *
+   * @generated from enum value: PAYMENT_EVENT_TYPE_CAPTURED = 7;
+   */
+  CAPTURED: 7,
+
+  /**
+   * Another attempt of a pending payment failed for a reason that can pass.
+   *
+   * @generated from enum value: PAYMENT_EVENT_TYPE_ATTEMPTED = 8;
+   */
+  ATTEMPTED: 8,
+
+  /**
+   * Money of the payment went back by a refund, which is a payment with events of its own.
+   *
+   * @generated from enum value: PAYMENT_EVENT_TYPE_REFUNDED = 9;
+   */
+  REFUNDED: 9,
+
+  /**
+   * RetryPayment made a new payment of this rejected one.
+   *
+   * @generated from enum value: PAYMENT_EVENT_TYPE_RETRIED = 10;
+   */
+  RETRIED: 10,
 } as const;
 
 /**

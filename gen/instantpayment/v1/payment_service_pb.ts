@@ -2,23 +2,23 @@
 // @generated from file instantpayment/v1/payment_service.proto (package instantpayment.v1, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
+import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
 import { file_buf_validate_validate } from "../../buf/validate/validate_pb.ts";
-import type { Timestamp } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
+import type { Duration, Timestamp } from "@bufbuild/protobuf/wkt";
+import { file_google_protobuf_duration, file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
 import type { Money } from "./money_pb.ts";
 import { file_instantpayment_v1_money } from "./money_pb.ts";
 import type { Payment, PaymentStatus } from "./payment_pb.ts";
 import { file_instantpayment_v1_payment } from "./payment_pb.ts";
 import { file_instantpayment_v1_scope } from "./scope_pb.ts";
-import type { Message } from "@bufbuild/protobuf";
+import type { Message, UnknownEnum } from "@bufbuild/protobuf";
 
 /**
  * Describes the file instantpayment/v1/payment_service.proto.
  */
 export const file_instantpayment_v1_payment_service: GenFile = /*@__PURE__*/
-  fileDesc("CidpbnN0YW50cGF5bWVudC92MS9wYXltZW50X3NlcnZpY2UucHJvdG8SEWluc3RhbnRwYXltZW50LnYxIrcEChRDcmVhdGVQYXltZW50UmVxdWVzdBIuCg9pZGVtcG90ZW5jeV9rZXkYASABKAlCFbpIEnIQMg5eWyAtfl17MSwxMjh9JBIjChFkZWJ0b3JfYWNjb3VudF9pZBgCIAEoCUIIukgFcgOwAQESJQoTY3JlZGl0b3JfYWNjb3VudF9pZBgDIAEoCUIIukgFcgOwAQESMAoGYW1vdW50GAQgASgLMhguaW5zdGFudHBheW1lbnQudjEuTW9uZXlCBrpIA8gBARIqCg1lbmRfdG9fZW5kX2lkGAUgASgJQhO6SBByDhgjMgpeW15ceDAwXSokEjQKFnJlbWl0dGFuY2VfaW5mb3JtYXRpb24YBiABKAlCFLpIEXIPGIwBMgpeW15ceDAwXSokEngKCG1ldGFkYXRhGAcgAygLMjUuaW5zdGFudHBheW1lbnQudjEuQ3JlYXRlUGF5bWVudFJlcXVlc3QuTWV0YWRhdGFFbnRyeUIvukgsmgEpEDIiEnIQEAEYQDIKXlteXHgwMF0qJCoRcg8YgAQyCl5bXlx4MDBdKiQSTQoLZXhwaXJlX3RpbWUYCyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wQhy6SBmyARYiBwiA4Mv/rwcyCwiAkrjDmP7///8BEhUKDXZhbGlkYXRlX29ubHkYDCABKAgaLwoNTWV0YWRhdGFFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIlYKFUNyZWF0ZVBheW1lbnRSZXNwb25zZRIrCgdwYXltZW50GAEgASgLMhouaW5zdGFudHBheW1lbnQudjEuUGF5bWVudBIQCghyZXBsYXllZBgCIAEoCCJ0ChpCYXRjaENyZWF0ZVBheW1lbnRzUmVxdWVzdBJGCghyZXF1ZXN0cxgBIAMoCzInLmluc3RhbnRwYXltZW50LnYxLkNyZWF0ZVBheW1lbnRSZXF1ZXN0Qgu6SAiSAQUIARDoBxIOCgZhdG9taWMYAiABKAgiXAobQmF0Y2hDcmVhdGVQYXltZW50c1Jlc3BvbnNlEj0KB3Jlc3VsdHMYASADKAsyLC5pbnN0YW50cGF5bWVudC52MS5CYXRjaENyZWF0ZVBheW1lbnRzUmVzdWx0IpYBChlCYXRjaENyZWF0ZVBheW1lbnRzUmVzdWx0EisKB3BheW1lbnQYASABKAsyGi5pbnN0YW50cGF5bWVudC52MS5QYXltZW50EjoKBWVycm9yGAIgASgLMisuaW5zdGFudHBheW1lbnQudjEuQmF0Y2hDcmVhdGVQYXltZW50c0Vycm9yEhAKCHJlcGxheWVkGAMgASgIIkkKGEJhdGNoQ3JlYXRlUGF5bWVudHNFcnJvchIMCgRjb2RlGAEgASgJEg4KBnJlYXNvbhgCIAEoCRIPCgdtZXNzYWdlGAMgASgJIjEKEUdldFBheW1lbnRSZXF1ZXN0EhwKCnBheW1lbnRfaWQYASABKAlCCLpIBXIDsAEBIkEKEkdldFBheW1lbnRSZXNwb25zZRIrCgdwYXltZW50GAEgASgLMhouaW5zdGFudHBheW1lbnQudjEuUGF5bWVudCLGAgoTTGlzdFBheW1lbnRzUmVxdWVzdBIfCgphY2NvdW50X2lkGAEgASgJQgu6SAjYAQFyA7ABARI6CgZzdGF0dXMYAiABKA4yIC5pbnN0YW50cGF5bWVudC52MS5QYXltZW50U3RhdHVzQgi6SAWCAQIQARJMCgpzdGFydF90aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEIcukgZsgEWIgcIgODL/68HMgsIgJK4w5j+////ARJKCghlbmRfdGltZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCHLpIGbIBFiIHCIDgy/+vBzILCICSuMOY/v///wESGgoJcGFnZV9zaXplGAUgASgFQge6SAQaAigAEhwKCnBhZ2VfdG9rZW4YBiABKAlCCLpIBXIDGIAEIl0KFExpc3RQYXltZW50c1Jlc3BvbnNlEiwKCHBheW1lbnRzGAEgAygLMhouaW5zdGFudHBheW1lbnQudjEuUGF5bWVudBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAky+wMKDlBheW1lbnRTZXJ2aWNlEnYKDUNyZWF0ZVBheW1lbnQSJy5pbnN0YW50cGF5bWVudC52MS5DcmVhdGVQYXltZW50UmVxdWVzdBooLmluc3RhbnRwYXltZW50LnYxLkNyZWF0ZVBheW1lbnRSZXNwb25zZSISorsYDnBheW1lbnRzOndyaXRlEogBChNCYXRjaENyZWF0ZVBheW1lbnRzEi0uaW5zdGFudHBheW1lbnQudjEuQmF0Y2hDcmVhdGVQYXltZW50c1JlcXVlc3QaLi5pbnN0YW50cGF5bWVudC52MS5CYXRjaENyZWF0ZVBheW1lbnRzUmVzcG9uc2UiEqK7GA5wYXltZW50czp3cml0ZRJvCgpHZXRQYXltZW50EiQuaW5zdGFudHBheW1lbnQudjEuR2V0UGF5bWVudFJlcXVlc3QaJS5pbnN0YW50cGF5bWVudC52MS5HZXRQYXltZW50UmVzcG9uc2UiFJACAaK7GA1wYXltZW50czpyZWFkEnUKDExpc3RQYXltZW50cxImLmluc3RhbnRwYXltZW50LnYxLkxpc3RQYXltZW50c1JlcXVlc3QaJy5pbnN0YW50cGF5bWVudC52MS5MaXN0UGF5bWVudHNSZXNwb25zZSIUkAIBorsYDXBheW1lbnRzOnJlYWRiBnByb3RvMw", [file_buf_validate_validate, file_google_protobuf_timestamp, file_instantpayment_v1_money, file_instantpayment_v1_payment, file_instantpayment_v1_scope]);
+  fileDesc("CidpbnN0YW50cGF5bWVudC92MS9wYXltZW50X3NlcnZpY2UucHJvdG8SEWluc3RhbnRwYXltZW50LnYxIvEFChRDcmVhdGVQYXltZW50UmVxdWVzdBIuCg9pZGVtcG90ZW5jeV9rZXkYASABKAlCFbpIEnIQMg5eWyAtfl17MSwxMjh9JBIjChFkZWJ0b3JfYWNjb3VudF9pZBgCIAEoCUIIukgFcgOwAQESJQoTY3JlZGl0b3JfYWNjb3VudF9pZBgDIAEoCUIIukgFcgOwAQESMAoGYW1vdW50GAQgASgLMhguaW5zdGFudHBheW1lbnQudjEuTW9uZXlCBrpIA8gBARIqCg1lbmRfdG9fZW5kX2lkGAUgASgJQhO6SBByDhgjMgpeW15ceDAwXSokEjQKFnJlbWl0dGFuY2VfaW5mb3JtYXRpb24YBiABKAlCFLpIEXIPGIwBMgpeW15ceDAwXSokEngKCG1ldGFkYXRhGAcgAygLMjUuaW5zdGFudHBheW1lbnQudjEuQ3JlYXRlUGF5bWVudFJlcXVlc3QuTWV0YWRhdGFFbnRyeUIvukgsmgEpEDIiEnIQEAEYQDIKXlteXHgwMF0qJCoRcg8YgAQyCl5bXlx4MDBdKiQSPgoMY2FwdHVyZV9tb2RlGAggASgOMh4uaW5zdGFudHBheW1lbnQudjEuQ2FwdHVyZU1vZGVCCLpIBYIBAhABEkIKDWhvbGRfZHVyYXRpb24YCSABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CELpIDaoBCiIECID1JDICCAESNAoMcmV0cnlfcG9saWN5GAogASgLMh4uaW5zdGFudHBheW1lbnQudjEuUmV0cnlQb2xpY3kSTQoLZXhwaXJlX3RpbWUYCyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wQhy6SBmyARYiBwiA4Mv/rwcyCwiAkrjDmP7///8BEhUKDXZhbGlkYXRlX29ubHkYDCABKAgaLwoNTWV0YWRhdGFFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIrwBCgtSZXRyeVBvbGljeRIfCgxtYXhfYXR0ZW1wdHMYASABKAVCCbpIBhoEGBQoABJHCg9pbml0aWFsX2JhY2tvZmYYAiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CE7pIEKoBDSIECICjBTIFEICt4gQSQwoLbWF4X2JhY2tvZmYYAyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CE7pIEKoBDSIECICjBTIFEICt4gQiVgoVQ3JlYXRlUGF5bWVudFJlc3BvbnNlEisKB3BheW1lbnQYASABKAsyGi5pbnN0YW50cGF5bWVudC52MS5QYXltZW50EhAKCHJlcGxheWVkGAIgASgIInQKGkJhdGNoQ3JlYXRlUGF5bWVudHNSZXF1ZXN0EkYKCHJlcXVlc3RzGAEgAygLMicuaW5zdGFudHBheW1lbnQudjEuQ3JlYXRlUGF5bWVudFJlcXVlc3RCC7pICJIBBQgBEOgHEg4KBmF0b21pYxgCIAEoCCJcChtCYXRjaENyZWF0ZVBheW1lbnRzUmVzcG9uc2USPQoHcmVzdWx0cxgBIAMoCzIsLmluc3RhbnRwYXltZW50LnYxLkJhdGNoQ3JlYXRlUGF5bWVudHNSZXN1bHQilgEKGUJhdGNoQ3JlYXRlUGF5bWVudHNSZXN1bHQSKwoHcGF5bWVudBgBIAEoCzIaLmluc3RhbnRwYXltZW50LnYxLlBheW1lbnQSOgoFZXJyb3IYAiABKAsyKy5pbnN0YW50cGF5bWVudC52MS5CYXRjaENyZWF0ZVBheW1lbnRzRXJyb3ISEAoIcmVwbGF5ZWQYAyABKAgiSQoYQmF0Y2hDcmVhdGVQYXltZW50c0Vycm9yEgwKBGNvZGUYASABKAkSDgoGcmVhc29uGAIgASgJEg8KB21lc3NhZ2UYAyABKAkirQEKFUNhcHR1cmVQYXltZW50UmVxdWVzdBIcCgpwYXltZW50X2lkGAEgASgJQgi6SAVyA7ABARIuCg9pZGVtcG90ZW5jeV9rZXkYAiABKAlCFbpIEnIQMg5eWyAtfl17MSwxMjh9JBIoCgZhbW91bnQYAyABKAsyGC5pbnN0YW50cGF5bWVudC52MS5Nb25leRISCgVmaW5hbBgEIAEoCEgAiAEBQggKBl9maW5hbCJXChZDYXB0dXJlUGF5bWVudFJlc3BvbnNlEisKB3BheW1lbnQYASABKAsyGi5pbnN0YW50cGF5bWVudC52MS5QYXltZW50EhAKCHJlcGxheWVkGAIgASgIImQKFENhbmNlbFBheW1lbnRSZXF1ZXN0EhwKCnBheW1lbnRfaWQYASABKAlCCLpIBXIDsAEBEi4KD2lkZW1wb3RlbmN5X2tleRgCIAEoCUIVukgSchAyDl5bIC1+XXsxLDEyOH0kIlYKFUNhbmNlbFBheW1lbnRSZXNwb25zZRIrCgdwYXltZW50GAEgASgLMhouaW5zdGFudHBheW1lbnQudjEuUGF5bWVudBIQCghyZXBsYXllZBgCIAEoCCLEAQoUUmVmdW5kUGF5bWVudFJlcXVlc3QSHAoKcGF5bWVudF9pZBgBIAEoCUIIukgFcgOwAQESLgoPaWRlbXBvdGVuY3lfa2V5GAIgASgJQhW6SBJyEDIOXlsgLX5dezEsMTI4fSQSKAoGYW1vdW50GAMgASgLMhguaW5zdGFudHBheW1lbnQudjEuTW9uZXkSNAoWcmVtaXR0YW5jZV9pbmZvcm1hdGlvbhgEIAEoCUIUukgRcg8YjAEyCl5bXlx4MDBdKiQiVgoVUmVmdW5kUGF5bWVudFJlc3BvbnNlEisKB3BheW1lbnQYASABKAsyGi5pbnN0YW50cGF5bWVudC52MS5QYXltZW50EhAKCHJlcGxheWVkGAIgASgIImMKE1JldHJ5UGF5bWVudFJlcXVlc3QSHAoKcGF5bWVudF9pZBgBIAEoCUIIukgFcgOwAQESLgoPaWRlbXBvdGVuY3lfa2V5GAIgASgJQhW6SBJyEDIOXlsgLX5dezEsMTI4fSQiVQoUUmV0cnlQYXltZW50UmVzcG9uc2USKwoHcGF5bWVudBgBIAEoCzIaLmluc3RhbnRwYXltZW50LnYxLlBheW1lbnQSEAoIcmVwbGF5ZWQYAiABKAgiMQoRR2V0UGF5bWVudFJlcXVlc3QSHAoKcGF5bWVudF9pZBgBIAEoCUIIukgFcgOwAQEiQQoSR2V0UGF5bWVudFJlc3BvbnNlEisKB3BheW1lbnQYASABKAsyGi5pbnN0YW50cGF5bWVudC52MS5QYXltZW50IsYCChNMaXN0UGF5bWVudHNSZXF1ZXN0Eh8KCmFjY291bnRfaWQYASABKAlCC7pICNgBAXIDsAEBEjoKBnN0YXR1cxgCIAEoDjIgLmluc3RhbnRwYXltZW50LnYxLlBheW1lbnRTdGF0dXNCCLpIBYIBAhABEkwKCnN0YXJ0X3RpbWUYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wQhy6SBmyARYiBwiA4Mv/rwcyCwiAkrjDmP7///8BEkoKCGVuZF90aW1lGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEIcukgZsgEWIgcIgODL/68HMgsIgJK4w5j+////ARIaCglwYWdlX3NpemUYBSABKAVCB7pIBBoCKAASHAoKcGFnZV90b2tlbhgGIAEoCUIIukgFcgMYgAQiXQoUTGlzdFBheW1lbnRzUmVzcG9uc2USLAoIcGF5bWVudHMYASADKAsyGi5pbnN0YW50cGF5bWVudC52MS5QYXltZW50EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSpgCgtDYXB0dXJlTW9kZRIcChhDQVBUVVJFX01PREVfVU5TUEVDSUZJRUQQABIaChZDQVBUVVJFX01PREVfQVVUT01BVElDEAESFwoTQ0FQVFVSRV9NT0RFX01BTlVBTBACMtsHCg5QYXltZW50U2VydmljZRJ2Cg1DcmVhdGVQYXltZW50EicuaW5zdGFudHBheW1lbnQudjEuQ3JlYXRlUGF5bWVudFJlcXVlc3QaKC5pbnN0YW50cGF5bWVudC52MS5DcmVhdGVQYXltZW50UmVzcG9uc2UiEqK7GA5wYXltZW50czp3cml0ZRKIAQoTQmF0Y2hDcmVhdGVQYXltZW50cxItLmluc3RhbnRwYXltZW50LnYxLkJhdGNoQ3JlYXRlUGF5bWVudHNSZXF1ZXN0Gi4uaW5zdGFudHBheW1lbnQudjEuQmF0Y2hDcmVhdGVQYXltZW50c1Jlc3BvbnNlIhKiuxgOcGF5bWVudHM6d3JpdGUSeQoOQ2FwdHVyZVBheW1lbnQSKC5pbnN0YW50cGF5bWVudC52MS5DYXB0dXJlUGF5bWVudFJlcXVlc3QaKS5pbnN0YW50cGF5bWVudC52MS5DYXB0dXJlUGF5bWVudFJlc3BvbnNlIhKiuxgOcGF5bWVudHM6d3JpdGUSdgoNQ2FuY2VsUGF5bWVudBInLmluc3RhbnRwYXltZW50LnYxLkNhbmNlbFBheW1lbnRSZXF1ZXN0GiguaW5zdGFudHBheW1lbnQudjEuQ2FuY2VsUGF5bWVudFJlc3BvbnNlIhKiuxgOcGF5bWVudHM6d3JpdGUSdgoNUmVmdW5kUGF5bWVudBInLmluc3RhbnRwYXltZW50LnYxLlJlZnVuZFBheW1lbnRSZXF1ZXN0GiguaW5zdGFudHBheW1lbnQudjEuUmVmdW5kUGF5bWVudFJlc3BvbnNlIhKiuxgOcGF5bWVudHM6d3JpdGUScwoMUmV0cnlQYXltZW50EiYuaW5zdGFudHBheW1lbnQudjEuUmV0cnlQYXltZW50UmVxdWVzdBonLmluc3RhbnRwYXltZW50LnYxLlJldHJ5UGF5bWVudFJlc3BvbnNlIhKiuxgOcGF5bWVudHM6d3JpdGUSbwoKR2V0UGF5bWVudBIkLmluc3RhbnRwYXltZW50LnYxLkdldFBheW1lbnRSZXF1ZXN0GiUuaW5zdGFudHBheW1lbnQudjEuR2V0UGF5bWVudFJlc3BvbnNlIhSQAgGiuxgNcGF5bWVudHM6cmVhZBJ1CgxMaXN0UGF5bWVudHMSJi5pbnN0YW50cGF5bWVudC52MS5MaXN0UGF5bWVudHNSZXF1ZXN0GicuaW5zdGFudHBheW1lbnQudjEuTGlzdFBheW1lbnRzUmVzcG9uc2UiFJACAaK7GA1wYXltZW50czpyZWFkYgZwcm90bzM", [file_buf_validate_validate, file_google_protobuf_duration, file_google_protobuf_timestamp, file_instantpayment_v1_money, file_instantpayment_v1_payment, file_instantpayment_v1_scope]);
 
 /**
  * A request to move money.
@@ -78,8 +78,32 @@ export type CreatePaymentRequest = Message<"instantpayment.v1.CreatePaymentReque
   metadata: { [key: string]: string };
 
   /**
+   * When the money is booked. Unspecified: automatically.
+   *
+   * @generated from field: instantpayment.v1.CaptureMode capture_mode = 8;
+   */
+  captureMode: CaptureMode;
+
+  /**
+   * How long the funds are held at most, 1 second to 7 days. Absent: 7 days. Only for
+   * CAPTURE_MODE_MANUAL. `expire_time` may end the hold before.
+   *
+   * @generated from field: google.protobuf.Duration hold_duration = 9;
+   */
+  holdDuration?: Duration | undefined;
+
+  /**
+   * Try again by itself if an account is frozen or funds are missing. Absent: such a
+   * payment is rejected at once. Not for payments of an atomic batch.
+   *
+   * @generated from field: instantpayment.v1.RetryPolicy retry_policy = 10;
+   */
+  retryPolicy?: RetryPolicy | undefined;
+
+  /**
    * The payment can't settle from this moment on. In the past on a first request:
-   * INVALID_ARGUMENT.
+   * INVALID_ARGUMENT. Absent: no limit; with a `retry_policy` 24 hours from now, for a
+   * payment to be held the end of that hold, with both their sum.
    *
    * @generated from field: google.protobuf.Timestamp expire_time = 11;
    */
@@ -100,6 +124,44 @@ export type CreatePaymentRequest = Message<"instantpayment.v1.CreatePaymentReque
  */
 export const CreatePaymentRequestSchema: GenMessage<CreatePaymentRequest> = /*@__PURE__*/
   messageDesc(file_instantpayment_v1_payment_service, 0);
+
+/**
+ * How often and when a payment is tried again. The wait doubles with each attempt; up to
+ * half of it is left out at random, so that those that failed together don't come back
+ * together.
+ *
+ * @generated from message instantpayment.v1.RetryPolicy
+ */
+export type RetryPolicy = Message<"instantpayment.v1.RetryPolicy"> & {
+  /**
+   * The most attempts, the first included: 1 to 20. 0 means 5.
+   *
+   * @generated from field: int32 max_attempts = 1;
+   */
+  maxAttempts: number;
+
+  /**
+   * The wait after the first attempt, 10 ms to 24 hours. Absent: 1 second.
+   *
+   * @generated from field: google.protobuf.Duration initial_backoff = 2;
+   */
+  initialBackoff?: Duration | undefined;
+
+  /**
+   * The longest wait, 10 ms to 24 hours, not below `initial_backoff`. Absent: 1 hour, or
+   * `initial_backoff` if that is longer.
+   *
+   * @generated from field: google.protobuf.Duration max_backoff = 3;
+   */
+  maxBackoff?: Duration | undefined;
+};
+
+/**
+ * Describes the message instantpayment.v1.RetryPolicy.
+ * Use `create(RetryPolicySchema)` to create a new message.
+ */
+export const RetryPolicySchema: GenMessage<RetryPolicy> = /*@__PURE__*/
+  messageDesc(file_instantpayment_v1_payment_service, 1);
 
 /**
  * The answer to CreatePayment.
@@ -127,7 +189,7 @@ export type CreatePaymentResponse = Message<"instantpayment.v1.CreatePaymentResp
  * Use `create(CreatePaymentResponseSchema)` to create a new message.
  */
 export const CreatePaymentResponseSchema: GenMessage<CreatePaymentResponse> = /*@__PURE__*/
-  messageDesc(file_instantpayment_v1_payment_service, 1);
+  messageDesc(file_instantpayment_v1_payment_service, 2);
 
 /**
  * A request to move money many times.
@@ -156,7 +218,7 @@ export type BatchCreatePaymentsRequest = Message<"instantpayment.v1.BatchCreateP
  * Use `create(BatchCreatePaymentsRequestSchema)` to create a new message.
  */
 export const BatchCreatePaymentsRequestSchema: GenMessage<BatchCreatePaymentsRequest> = /*@__PURE__*/
-  messageDesc(file_instantpayment_v1_payment_service, 2);
+  messageDesc(file_instantpayment_v1_payment_service, 3);
 
 /**
  * The answer to BatchCreatePayments.
@@ -177,7 +239,7 @@ export type BatchCreatePaymentsResponse = Message<"instantpayment.v1.BatchCreate
  * Use `create(BatchCreatePaymentsResponseSchema)` to create a new message.
  */
 export const BatchCreatePaymentsResponseSchema: GenMessage<BatchCreatePaymentsResponse> = /*@__PURE__*/
-  messageDesc(file_instantpayment_v1_payment_service, 3);
+  messageDesc(file_instantpayment_v1_payment_service, 4);
 
 /**
  * What became of one payment of a batch: `payment` or `error`.
@@ -212,7 +274,7 @@ export type BatchCreatePaymentsResult = Message<"instantpayment.v1.BatchCreatePa
  * Use `create(BatchCreatePaymentsResultSchema)` to create a new message.
  */
 export const BatchCreatePaymentsResultSchema: GenMessage<BatchCreatePaymentsResult> = /*@__PURE__*/
-  messageDesc(file_instantpayment_v1_payment_service, 4);
+  messageDesc(file_instantpayment_v1_payment_service, 5);
 
 /**
  * Why a request of a batch made no payment.
@@ -247,7 +309,268 @@ export type BatchCreatePaymentsError = Message<"instantpayment.v1.BatchCreatePay
  * Use `create(BatchCreatePaymentsErrorSchema)` to create a new message.
  */
 export const BatchCreatePaymentsErrorSchema: GenMessage<BatchCreatePaymentsError> = /*@__PURE__*/
-  messageDesc(file_instantpayment_v1_payment_service, 5);
+  messageDesc(file_instantpayment_v1_payment_service, 6);
+
+/**
+ * A request to book a held payment.
+ *
+ * @generated from message instantpayment.v1.CapturePaymentRequest
+ */
+export type CapturePaymentRequest = Message<"instantpayment.v1.CapturePaymentRequest"> & {
+  /**
+   * The payment's id, a UUID.
+   *
+   * @generated from field: string payment_id = 1;
+   */
+  paymentId: string;
+
+  /**
+   * Makes the request safe to repeat: 1 to 128 printable ASCII characters, unique among
+   * all the caller's requests that move money. It may be sent as the header
+   * `Idempotency-Key` instead.
+   *
+   * @generated from field: string idempotency_key = 2;
+   */
+  idempotencyKey: string;
+
+  /**
+   * What to book, in the payment's currency and at most what is held. Absent: all that is
+   * held.
+   *
+   * @generated from field: instantpayment.v1.Money amount = 3;
+   */
+  amount?: Money | undefined;
+
+  /**
+   * Whether this is the last capture, so that the rest is released. Absent: true.
+   *
+   * @generated from field: optional bool final = 4;
+   */
+  final?: boolean | undefined;
+};
+
+/**
+ * Describes the message instantpayment.v1.CapturePaymentRequest.
+ * Use `create(CapturePaymentRequestSchema)` to create a new message.
+ */
+export const CapturePaymentRequestSchema: GenMessage<CapturePaymentRequest> = /*@__PURE__*/
+  messageDesc(file_instantpayment_v1_payment_service, 7);
+
+/**
+ * The answer to CapturePayment.
+ *
+ * @generated from message instantpayment.v1.CapturePaymentResponse
+ */
+export type CapturePaymentResponse = Message<"instantpayment.v1.CapturePaymentResponse"> & {
+  /**
+   * The payment as it is now.
+   *
+   * @generated from field: instantpayment.v1.Payment payment = 1;
+   */
+  payment?: Payment | undefined;
+
+  /**
+   * True if an earlier request with the same key had done it.
+   *
+   * @generated from field: bool replayed = 2;
+   */
+  replayed: boolean;
+};
+
+/**
+ * Describes the message instantpayment.v1.CapturePaymentResponse.
+ * Use `create(CapturePaymentResponseSchema)` to create a new message.
+ */
+export const CapturePaymentResponseSchema: GenMessage<CapturePaymentResponse> = /*@__PURE__*/
+  messageDesc(file_instantpayment_v1_payment_service, 8);
+
+/**
+ * A request to end an open payment.
+ *
+ * @generated from message instantpayment.v1.CancelPaymentRequest
+ */
+export type CancelPaymentRequest = Message<"instantpayment.v1.CancelPaymentRequest"> & {
+  /**
+   * The payment's id, a UUID.
+   *
+   * @generated from field: string payment_id = 1;
+   */
+  paymentId: string;
+
+  /**
+   * Makes the request safe to repeat: 1 to 128 printable ASCII characters, unique among
+   * all the caller's requests that move money. It may be sent as the header
+   * `Idempotency-Key` instead.
+   *
+   * @generated from field: string idempotency_key = 2;
+   */
+  idempotencyKey: string;
+};
+
+/**
+ * Describes the message instantpayment.v1.CancelPaymentRequest.
+ * Use `create(CancelPaymentRequestSchema)` to create a new message.
+ */
+export const CancelPaymentRequestSchema: GenMessage<CancelPaymentRequest> = /*@__PURE__*/
+  messageDesc(file_instantpayment_v1_payment_service, 9);
+
+/**
+ * The answer to CancelPayment.
+ *
+ * @generated from message instantpayment.v1.CancelPaymentResponse
+ */
+export type CancelPaymentResponse = Message<"instantpayment.v1.CancelPaymentResponse"> & {
+  /**
+   * The payment as it is now.
+   *
+   * @generated from field: instantpayment.v1.Payment payment = 1;
+   */
+  payment?: Payment | undefined;
+
+  /**
+   * True if an earlier request with the same key had done it.
+   *
+   * @generated from field: bool replayed = 2;
+   */
+  replayed: boolean;
+};
+
+/**
+ * Describes the message instantpayment.v1.CancelPaymentResponse.
+ * Use `create(CancelPaymentResponseSchema)` to create a new message.
+ */
+export const CancelPaymentResponseSchema: GenMessage<CancelPaymentResponse> = /*@__PURE__*/
+  messageDesc(file_instantpayment_v1_payment_service, 10);
+
+/**
+ * A request to give money back.
+ *
+ * @generated from message instantpayment.v1.RefundPaymentRequest
+ */
+export type RefundPaymentRequest = Message<"instantpayment.v1.RefundPaymentRequest"> & {
+  /**
+   * The id of the payment to refund, a UUID.
+   *
+   * @generated from field: string payment_id = 1;
+   */
+  paymentId: string;
+
+  /**
+   * Makes the request safe to repeat: 1 to 128 printable ASCII characters, unique among
+   * all the caller's requests that move money. It may be sent as the header
+   * `Idempotency-Key` instead.
+   *
+   * @generated from field: string idempotency_key = 2;
+   */
+  idempotencyKey: string;
+
+  /**
+   * How much to give back, in the payment's currency. Absent: all that is left.
+   *
+   * @generated from field: instantpayment.v1.Money amount = 3;
+   */
+  amount?: Money | undefined;
+
+  /**
+   * What the refund is for, at most 140 characters.
+   *
+   * @generated from field: string remittance_information = 4;
+   */
+  remittanceInformation: string;
+};
+
+/**
+ * Describes the message instantpayment.v1.RefundPaymentRequest.
+ * Use `create(RefundPaymentRequestSchema)` to create a new message.
+ */
+export const RefundPaymentRequestSchema: GenMessage<RefundPaymentRequest> = /*@__PURE__*/
+  messageDesc(file_instantpayment_v1_payment_service, 11);
+
+/**
+ * The answer to RefundPayment.
+ *
+ * @generated from message instantpayment.v1.RefundPaymentResponse
+ */
+export type RefundPaymentResponse = Message<"instantpayment.v1.RefundPaymentResponse"> & {
+  /**
+   * The refund, with `refund_of_payment_id`: SETTLED or REJECTED when it was made.
+   *
+   * @generated from field: instantpayment.v1.Payment payment = 1;
+   */
+  payment?: Payment | undefined;
+
+  /**
+   * True if an earlier request with the same key had done it.
+   *
+   * @generated from field: bool replayed = 2;
+   */
+  replayed: boolean;
+};
+
+/**
+ * Describes the message instantpayment.v1.RefundPaymentResponse.
+ * Use `create(RefundPaymentResponseSchema)` to create a new message.
+ */
+export const RefundPaymentResponseSchema: GenMessage<RefundPaymentResponse> = /*@__PURE__*/
+  messageDesc(file_instantpayment_v1_payment_service, 12);
+
+/**
+ * A request to try a payment again.
+ *
+ * @generated from message instantpayment.v1.RetryPaymentRequest
+ */
+export type RetryPaymentRequest = Message<"instantpayment.v1.RetryPaymentRequest"> & {
+  /**
+   * The id of the payment to try again, a UUID.
+   *
+   * @generated from field: string payment_id = 1;
+   */
+  paymentId: string;
+
+  /**
+   * Makes the request safe to repeat: 1 to 128 printable ASCII characters, unique among
+   * all the caller's requests that move money. It may be sent as the header
+   * `Idempotency-Key` instead.
+   *
+   * @generated from field: string idempotency_key = 2;
+   */
+  idempotencyKey: string;
+};
+
+/**
+ * Describes the message instantpayment.v1.RetryPaymentRequest.
+ * Use `create(RetryPaymentRequestSchema)` to create a new message.
+ */
+export const RetryPaymentRequestSchema: GenMessage<RetryPaymentRequest> = /*@__PURE__*/
+  messageDesc(file_instantpayment_v1_payment_service, 13);
+
+/**
+ * The answer to RetryPayment.
+ *
+ * @generated from message instantpayment.v1.RetryPaymentResponse
+ */
+export type RetryPaymentResponse = Message<"instantpayment.v1.RetryPaymentResponse"> & {
+  /**
+   * The payment that was tried: the same one if it was pending, a new one if it was rejected.
+   *
+   * @generated from field: instantpayment.v1.Payment payment = 1;
+   */
+  payment?: Payment | undefined;
+
+  /**
+   * True if an earlier request with the same key had done it.
+   *
+   * @generated from field: bool replayed = 2;
+   */
+  replayed: boolean;
+};
+
+/**
+ * Describes the message instantpayment.v1.RetryPaymentResponse.
+ * Use `create(RetryPaymentResponseSchema)` to create a new message.
+ */
+export const RetryPaymentResponseSchema: GenMessage<RetryPaymentResponse> = /*@__PURE__*/
+  messageDesc(file_instantpayment_v1_payment_service, 14);
 
 /**
  * A request for one payment.
@@ -268,7 +591,7 @@ export type GetPaymentRequest = Message<"instantpayment.v1.GetPaymentRequest"> &
  * Use `create(GetPaymentRequestSchema)` to create a new message.
  */
 export const GetPaymentRequestSchema: GenMessage<GetPaymentRequest> = /*@__PURE__*/
-  messageDesc(file_instantpayment_v1_payment_service, 6);
+  messageDesc(file_instantpayment_v1_payment_service, 15);
 
 /**
  * The answer to GetPayment.
@@ -289,7 +612,7 @@ export type GetPaymentResponse = Message<"instantpayment.v1.GetPaymentResponse">
  * Use `create(GetPaymentResponseSchema)` to create a new message.
  */
 export const GetPaymentResponseSchema: GenMessage<GetPaymentResponse> = /*@__PURE__*/
-  messageDesc(file_instantpayment_v1_payment_service, 7);
+  messageDesc(file_instantpayment_v1_payment_service, 16);
 
 /**
  * A request for a page of payments.
@@ -346,7 +669,7 @@ export type ListPaymentsRequest = Message<"instantpayment.v1.ListPaymentsRequest
  * Use `create(ListPaymentsRequestSchema)` to create a new message.
  */
 export const ListPaymentsRequestSchema: GenMessage<ListPaymentsRequest> = /*@__PURE__*/
-  messageDesc(file_instantpayment_v1_payment_service, 8);
+  messageDesc(file_instantpayment_v1_payment_service, 17);
 
 /**
  * A page of payments.
@@ -374,7 +697,48 @@ export type ListPaymentsResponse = Message<"instantpayment.v1.ListPaymentsRespon
  * Use `create(ListPaymentsResponseSchema)` to create a new message.
  */
 export const ListPaymentsResponseSchema: GenMessage<ListPaymentsResponse> = /*@__PURE__*/
-  messageDesc(file_instantpayment_v1_payment_service, 9);
+  messageDesc(file_instantpayment_v1_payment_service, 18);
+
+/**
+ * When a payment's money is booked.
+ *
+ * @generated from enum instantpayment.v1.CaptureMode
+ */
+export const CaptureMode = {
+  /**
+   * Not given: automatically.
+   *
+   * @generated from enum value: CAPTURE_MODE_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * At once.
+   *
+   * @generated from enum value: CAPTURE_MODE_AUTOMATIC = 1;
+   */
+  AUTOMATIC: 1,
+
+  /**
+   * The funds are reserved at once and booked by CapturePayment.
+   *
+   * @generated from enum value: CAPTURE_MODE_MANUAL = 2;
+   */
+  MANUAL: 2,
+} as const;
+
+/**
+ * When a payment's money is booked.
+ *
+ * @generated from enum instantpayment.v1.CaptureMode
+ */
+export type CaptureMode = (typeof CaptureMode)[keyof typeof CaptureMode] | UnknownEnum;
+
+/**
+ * Describes the enum instantpayment.v1.CaptureMode.
+ */
+export const CaptureModeSchema: GenEnum<CaptureMode> = /*@__PURE__*/
+  enumDesc(file_instantpayment_v1_payment_service, 0);
 
 /**
  * Moves money between accounts and tells what became of it.
@@ -386,7 +750,8 @@ export const PaymentService: GenService<{
    * Moves an amount from one account to another, at once and exactly once.
    *
    * The answer to a well-formed request is a stored payment, SETTLED or REJECTED: a
-   * decline (no funds, frozen account ...) is an outcome and not an error. Send the
+   * decline (no funds, frozen account ...) is an outcome and not an error. Only
+   * CAPTURE_MODE_MANUAL (HELD) and a `retry_policy` (PENDING) leave it open. Send the
    * same request with the same `idempotency_key` as often as you like: there is one
    * payment, and `replayed` tells that you have been given it before.
    *
@@ -422,6 +787,74 @@ export const PaymentService: GenService<{
     methodKind: "unary";
     input: typeof BatchCreatePaymentsRequestSchema;
     output: typeof BatchCreatePaymentsResponseSchema;
+  },
+  /**
+   * Books a held payment, all of it or a part.
+   *
+   * Either side may capture. What isn't captured is released, unless `final` is false:
+   * then it stays held for further captures until `expire_time`. A held payment that was
+   * captured in part and then is cancelled or expires ends SETTLED.
+   *
+   * Errors: FAILED_PRECONDITION says why the payment's state forbids it, or with
+   * CAPTURE_DECLINED that an account is frozen or closed now (it stays held); NOT_FOUND
+   * if it doesn't exist or isn't the caller's; ALREADY_EXISTS if the key was used for
+   * another request.
+   *
+   * @generated from rpc instantpayment.v1.PaymentService.CapturePayment
+   */
+  capturePayment: {
+    methodKind: "unary";
+    input: typeof CapturePaymentRequestSchema;
+    output: typeof CapturePaymentResponseSchema;
+  },
+  /**
+   * Ends an open payment and releases what it holds.
+   *
+   * A pending payment is its debtor's side to cancel, a held one its creditor's: funds
+   * that are promised to somebody aren't taken back by who promised them.
+   *
+   * Errors: as CapturePayment.
+   *
+   * @generated from rpc instantpayment.v1.PaymentService.CancelPayment
+   */
+  cancelPayment: {
+    methodKind: "unary";
+    input: typeof CancelPaymentRequestSchema;
+    output: typeof CancelPaymentResponseSchema;
+  },
+  /**
+   * Gives back what was captured of a payment, all of it or a part, by a new payment from
+   * its creditor account to its debtor account.
+   *
+   * It's for the creditor's side. The refunds of a payment never exceed what was captured,
+   * however many come at once. Without funds on the creditor account the refund is a
+   * REJECTED payment. A refund can't be refunded.
+   *
+   * Errors: as CapturePayment; REFUND_EXCEEDS_CAPTURED tells how much is left.
+   *
+   * @generated from rpc instantpayment.v1.PaymentService.RefundPayment
+   */
+  refundPayment: {
+    methodKind: "unary";
+    input: typeof RefundPaymentRequestSchema;
+    output: typeof RefundPaymentResponseSchema;
+  },
+  /**
+   * Tries a payment again that has failed. It's for the debtor's side.
+   *
+   * A pending payment is tried at once, within its policy's number of attempts. Of a
+   * rejected one it makes a new payment with the same accounts, amount and texts, linked by
+   * `retry_of_payment_id`. A rejected payment is tried again once: if the new one is
+   * rejected too, try that one again.
+   *
+   * Errors: as CapturePayment; PAYMENT_ALREADY_RETRIED names the payment to look at.
+   *
+   * @generated from rpc instantpayment.v1.PaymentService.RetryPayment
+   */
+  retryPayment: {
+    methodKind: "unary";
+    input: typeof RetryPaymentRequestSchema;
+    output: typeof RetryPaymentResponseSchema;
   },
   /**
    * Returns a payment. NOT_FOUND if it doesn't exist or neither of its accounts is

@@ -1,8 +1,10 @@
 import { Migration } from "@mikro-orm/migrations";
+import { nextStatuses, PAYMENT_STATUSES, type PaymentStatus } from "../../kernel/payment-states.ts";
 
 /**
  * The first schema. Columns are those of the entities; what MikroORM can't say stands here:
- * partitions, checks, the append-only trigger. Partitions themselves are made by
+ * partitions, checks, triggers; those of a payment's life are made of the state machine's table.
+ * Partitions themselves are made by
  * `scheduler/partitions.ts`, which every migration run and every start calls.
  */
 export class FirstMigration extends Migration {
@@ -10,6 +12,14 @@ export class FirstMigration extends Migration {
     for (const statement of statements) this.addSql(statement);
   }
 }
+
+const list = (statuses: readonly PaymentStatus[]): string =>
+  statuses.map((status) => `'${status}'`).join(", ");
+
+/** Every way of the state machine, as pairs. */
+const transitions = PAYMENT_STATUSES.flatMap((from) =>
+  nextStatuses(from).map((to) => `('${from}', '${to}')`),
+).join(", ");
 
 const statements = [
   `create table account (
@@ -54,19 +64,62 @@ const statements = [
     metadata jsonb not null,
     expire_time timestamptz(3),
     sequence int not null,
+    captured_minor bigint not null,
+    refunded_minor bigint not null default 0,
+    refund_of_payment_id uuid,
+    retry_of_payment_id uuid,
+    retried_by_payment_id uuid,
+    hold_duration_ms int,
+    retry_policy jsonb,
+    attempts jsonb,
+    due_time timestamptz(3),
     debtor_balance_after_minor bigint,
     creditor_balance_after_minor bigint,
     update_time timestamptz(3) not null,
     primary key (create_time, id),
     constraint payment_amount_check check (amount_minor between 1 and 9007199254740991),
     constraint payment_sides_check check (debtor_account_id <> creditor_account_id),
-    constraint payment_status_check check (status in ('SETTLED', 'REJECTED')),
-    constraint payment_reason_check check ((status = 'REJECTED') = (reason is not null)),
-    constraint payment_balance_check check ((status = 'SETTLED') =
-      (debtor_balance_after_minor is not null and creditor_balance_after_minor is not null))
+    constraint payment_status_check check (status in (${list(PAYMENT_STATUSES)})),
+    constraint payment_start_check check (sequence > 1 or status in (${list(nextStatuses("NEW"))})),
+    constraint payment_reason_check check (case
+      when status in ('PENDING', 'REJECTED') then reason is not null
+      when status in ('HELD', 'SETTLED') then reason is null
+      else true end),
+    constraint payment_captured_check check (captured_minor >= 0 and case status
+      when 'SETTLED' then captured_minor between 1 and amount_minor
+      when 'HELD' then captured_minor < amount_minor
+      else captured_minor = 0 end),
+    constraint payment_refunded_check check (refunded_minor between 0 and captured_minor),
+    constraint payment_due_check check ((status in ('PENDING', 'HELD')) = (due_time is not null)
+      and (due_time is null or expire_time is not null)),
+    constraint payment_balance_check check (case when captured_minor > 0
+      then debtor_balance_after_minor is not null and creditor_balance_after_minor is not null
+      else debtor_balance_after_minor is null and creditor_balance_after_minor is null end)
   ) partition by range (create_time)`,
   `create index payment_debtor_index on payment (debtor_account_id, create_time, id)`,
   `create index payment_creditor_index on payment (creditor_account_id, create_time, id)`,
+  // Only open payments are in it, so it costs the others nothing.
+  `create index payment_due_index on payment (due_time) where due_time is not null`,
+  `create function refuse_payment_change() returns trigger language plpgsql as $$
+  begin
+    -- The scheduler claims what is due by moving the due time and nothing else.
+    old.due_time := new.due_time;
+    if old is not distinct from new then return new; end if;
+    if (old.status, new.status) not in (${transitions})
+      or new.sequence <= old.sequence
+      or new.captured_minor < old.captured_minor or new.refunded_minor < old.refunded_minor
+      or (new.owner_id, new.idempotency_key, new.debtor_account_id, new.creditor_account_id,
+        new.currency_code, new.amount_minor) is distinct from
+        (old.owner_id, old.idempotency_key, old.debtor_account_id, old.creditor_account_id,
+        old.currency_code, old.amount_minor)
+    then
+      raise exception 'payment % must not change from % to %', old.id, old.status, new.status
+        using errcode = 'IP003';
+    end if;
+    return new;
+  end $$`,
+  `create trigger payment_transition before update on payment
+    for each row execute function refuse_payment_change()`,
 
   `create table entry (
     account_id uuid not null,
@@ -95,6 +148,8 @@ const statements = [
     request_digest bytea not null,
     payment_id uuid not null,
     create_time timestamptz(3) not null,
+    command_id uuid,
+    request jsonb,
     primary key (owner_id, key)
   )`,
 

@@ -31,6 +31,19 @@ const ofAccount = (more: Readonly<Record<string, unknown>> = {}): MethodCase => 
   byBob: NO_ACCOUNT,
 });
 
+const ofPayment = (
+  which: "payment" | "captured" | "cancelled" | "rejected",
+  more: Readonly<Record<string, unknown>> = {},
+): MethodCase => ({
+  request: (world) => ({ paymentId: world[which], idempotencyKey: randomUUID(), ...more }),
+  unknown: (world) => ({
+    paymentId: world.unknownPayment,
+    idempotencyKey: randomUUID(),
+    ...more,
+  }),
+  byBob: NO_PAYMENT,
+});
+
 const refusedInBatch = {
   code: "not_found",
   reason: "ACCOUNT_NOT_FOUND",
@@ -51,6 +64,10 @@ export const METHOD_CASES: Readonly<Record<string, MethodCase>> = {
     }),
     byBob: { answer: { results: [{ error: refusedInBatch, replayed: false }] } },
   },
+  CapturePayment: ofPayment("captured"),
+  CancelPayment: ofPayment("cancelled"),
+  RefundPayment: ofPayment("payment", { amount: { currencyCode: "EUR", amountMinor: "1" } }),
+  RetryPayment: ofPayment("rejected"),
   GetPayment: {
     request: (world) => ({ paymentId: world.payment }),
     unknown: ({ unknownPayment }) => ({ paymentId: unknownPayment }),

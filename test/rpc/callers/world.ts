@@ -5,7 +5,7 @@ import {
   OverdraftMode,
 } from "../../../gen/instantpayment/v1/account_service_pb.ts";
 import { ApiKeyService } from "../../../gen/instantpayment/v1/api_key_service_pb.ts";
-import { PaymentService } from "../../../gen/instantpayment/v1/payment_service_pb.ts";
+import { CaptureMode, PaymentService } from "../../../gen/instantpayment/v1/payment_service_pb.ts";
 import { SCOPES, type Scope } from "../../../src/kernel/principal.ts";
 import { clientOf, makeKey } from "../../support/keys.ts";
 import { startTestApp, type TestApp } from "../../support/running-app.ts";
@@ -17,6 +17,10 @@ export interface World {
   readonly account: string;
   readonly otherAccount: string;
   readonly payment: string;
+  /** Between the same accounts: two that are held, and one that was rejected. */
+  readonly captured: string;
+  readonly cancelled: string;
+  readonly rejected: string;
   readonly apiKey: string;
   /** Secrets. Alice's and Bob's keys have every scope but `admin`. */
   readonly alice: string;
@@ -39,19 +43,29 @@ export async function openWorld(): Promise<World> {
   const payments = clientOf(PaymentService, app.apiUrl, app.adminKey);
   const open = async (ownerId: string, overdraftMode?: OverdraftMode) =>
     (await accounts.createAccount({ ownerId, currencyCode: "EUR", overdraftMode })).account!.id;
-  const pay = async (debtorAccountId: string, creditorAccountId: string, amountMinor: bigint) =>
+  const pay = async (
+    debtorAccountId: string,
+    creditorAccountId: string,
+    amountMinor: bigint,
+    captureMode: CaptureMode = CaptureMode.AUTOMATIC,
+  ) =>
     (
       await payments.createPayment({
         idempotencyKey: randomUUID(),
         debtorAccountId,
         creditorAccountId,
         amount: { currencyCode: "EUR", amountMinor },
+        captureMode,
       })
     ).payment!.id;
   const bank = await open("bank", OverdraftMode.UNBOUNDED);
   const [account, otherAccount] = [await open("alice"), await open("alice")];
   await pay(bank, account, 1_000_000n);
   const payment = await pay(account, otherAccount, 1_000n);
+
+  const captured = await pay(account, otherAccount, 10n, CaptureMode.MANUAL);
+  const cancelled = await pay(account, otherAccount, 10n, CaptureMode.MANUAL);
+  const rejected = await pay(account, otherAccount, 10_000_000n);
 
   const alice = await makeKey(app, "alice");
   const all = [...SCOPES];
@@ -72,6 +86,9 @@ export async function openWorld(): Promise<World> {
     account,
     otherAccount,
     payment,
+    captured,
+    cancelled,
+    rejected,
     apiKey: (await makeKey(app, "alice")).id,
     alice: alice.secret,
     bob: (await makeKey(app, "bob")).secret,

@@ -1,0 +1,32 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Logger } from "../platform/logger.ts";
+import { MAX_CLAIM, type RunDuePayments } from "./due-payments.ts";
+
+/** How often to look: what is due is done within a second, with time to spare for the work. */
+const EVERY_MS = 200;
+
+/**
+ * Does what is due of payments, round after round. A round that fails is logged and what it left
+ * is due again. Returns what ends the job, after the round that is under way.
+ */
+export function startDueJob(run: RunDuePayments, logger: Logger): () => Promise<void> {
+  const stop = new AbortController();
+  const ended = loop(run, logger, stop.signal);
+  return () => {
+    stop.abort();
+    return ended;
+  };
+}
+
+async function loop(run: RunDuePayments, logger: Logger, stopped: AbortSignal): Promise<void> {
+  while (!stopped.aborted) {
+    let claimed = 0;
+    try {
+      claimed = await run();
+    } catch (err) {
+      logger.error({ err }, "due payments can't be looked for");
+    }
+    // A full claim: there may be more.
+    if (claimed < MAX_CLAIM) await sleep(EVERY_MS, undefined, { signal: stopped }).catch(() => {});
+  }
+}

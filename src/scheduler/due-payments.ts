@@ -1,0 +1,88 @@
+import type { MikroORM } from "@mikro-orm/postgresql";
+import type { DatabaseClock } from "../kernel/clock.ts";
+import { ServiceError } from "../kernel/errors.ts";
+import { uuidv7 } from "../kernel/ids.ts";
+import type { GroupCommit } from "../ledger/group-commit.ts";
+import type { DueCommand } from "../payments/payment-command.ts";
+
+/** What finding and doing what is due needs. */
+export interface DuePaymentsDeps {
+  readonly orm: MikroORM;
+  readonly ledger: GroupCommit;
+  readonly databaseClock: DatabaseClock;
+}
+
+/** Expires and tries again what is due by PostgreSQL's clock; returns how many it claimed. */
+export type RunDuePayments = () => Promise<number>;
+
+/** The most payments of one claim. */
+export const MAX_CLAIM = 500;
+/** How long others leave a claimed payment alone; then it's due again. */
+const CLAIM_MS = 1_000;
+
+/**
+ * Claims go around each other and never wait. A claim only keeps others from the same work: that
+ * nothing is done twice is decided in the ledger, under the payment's lock, by its sequence.
+ */
+const CLAIM = `
+  update payment p set due_time = case
+    when p.expire_time > found.now and p.expire_time < found.now + interval '${CLAIM_MS} ms'
+    then p.expire_time else found.now + interval '${CLAIM_MS} ms' end
+  from (
+    select create_time, id, (select clock_timestamp()) as now from payment
+    where due_time <= (select clock_timestamp())
+    order by due_time limit ${MAX_CLAIM} for no key update skip locked) found
+  where p.create_time = found.create_time and p.id = found.id
+  returning p.id, p.create_time, p.sequence, p.debtor_account_id, p.creditor_account_id`;
+
+interface ClaimedRow {
+  readonly id: string;
+  readonly create_time: Date | string;
+  readonly sequence: number;
+  readonly debtor_account_id: string;
+  readonly creditor_account_id: string;
+}
+
+/**
+ * Makes one round of what is due, as many instances at once as there are.
+ *
+ * 1. Claim the payments. A crash after it leaves them to whoever comes when the claim has passed.
+ * 2. Hand each to the ledger, whose transaction decides by its clock what is due of it, and does
+ *    it once: whoever comes second finds another sequence.
+ *
+ * Throws what PostgreSQL throws and what is a fault; the payments stay due then.
+ */
+export function createRunDuePayments(deps: DuePaymentsDeps): RunDuePayments {
+  return async () => {
+    const rows = await deps.orm.em.fork().execute<ClaimedRow[]>(CLAIM);
+    const results = await Promise.allSettled(
+      rows.map((row) => {
+        const command = toCommand(row, deps.databaseClock.now());
+        return deps.ledger.submit(command, Number.POSITIVE_INFINITY);
+      }),
+    );
+    // That the ledger is busy or away is nobody's fault, and the payments stay due.
+    const fault = results.find((one) => one.status === "rejected" && !isPassing(one.reason));
+    if (fault?.status === "rejected") throw fault.reason;
+    return rows.length;
+  };
+}
+
+function isPassing(error: unknown): boolean {
+  return error instanceof ServiceError && error.retryAfterMs !== undefined;
+}
+
+function toCommand(row: ClaimedRow, nowMs: number): DueCommand {
+  return {
+    kind: "due",
+    id: uuidv7(nowMs),
+    createTime: new Date(nowMs),
+    sequence: row.sequence,
+    target: {
+      id: row.id,
+      createTime: new Date(row.create_time),
+      debtorAccountId: row.debtor_account_id,
+      creditorAccountId: row.creditor_account_id,
+    },
+  };
+}
