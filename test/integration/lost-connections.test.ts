@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { changesBy } from "../support/changes-by.ts";
 import { openCuttingProxy, type CuttingProxy } from "../support/cutting-proxy.ts";
 import { callAs, openLedger, type TestLedger } from "../support/ledger.ts";
 import { runSql } from "../support/sql.ts";
@@ -59,6 +60,50 @@ describe("A connection that is cut", () => {
       );
       const { postedMinor } = await used.ledger.account(accounts.debtorAccountId);
       expect(postedMinor).toBe(940n);
+    },
+  );
+
+  test.each(["before the commit", "after the commit"] as const)(
+    "%s of a capture, refund, cancellation or retry makes the change once, told as new",
+    async (cut) => {
+      const { id: emptyId } = await used.ledger.open({});
+      const pay = async (
+        holdDurationMs: number | null,
+        debtorAccountId = accounts.debtorAccountId,
+      ) =>
+        (await ledger.pay({ ...accounts, debtorAccountId, amountMinor: 100n, holdDurationMs }))
+          .payment;
+      const rejected = await pay(null, emptyId);
+      const [toCapture, toCancel, toRefund] = [
+        await pay(60_000),
+        await pay(60_000),
+        await pay(null),
+      ];
+      const { capture, cancel, refund, retry } = changesBy(ledger, "admin");
+      const changes = [
+        () => capture(toCapture),
+        () => cancel(toCancel),
+        () => refund(toRefund),
+        () => retry(rejected),
+      ];
+      const told = [];
+      for (const change of changes) {
+        proxy.cutCommits(cut, 1);
+        told.push(await change());
+      }
+      expect(proxy.cuts).toBe(4);
+      expect(told.map(({ payment, replayed }) => [payment.status, replayed])).toEqual([
+        ["SETTLED", false],
+        ["CANCELLED", false],
+        ["SETTLED", false],
+        ["REJECTED", false],
+      ]);
+      expect(told[2]!.payment.refundOfPaymentId).toBe(toRefund.id);
+      expect(told[3]!.payment.retryOfPaymentId).toBe(rejected.id);
+      expect(await used.ledger.account(accounts.debtorAccountId)).toMatchObject({
+        postedMinor: 900n,
+        heldMinor: 0n,
+      });
     },
   );
 

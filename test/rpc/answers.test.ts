@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, test } from "vitest";
 import { openPaymentDesk, type PaymentDesk } from "../support/payment-desk.ts";
 import { PROTOCOLS } from "../support/rpc-protocols.ts";
+import { CHANGES } from "./answers/changes.ts";
 import { OUTCOMES } from "./answers/outcomes.ts";
 import { expectAnswer } from "./answers/row.ts";
 import { WRONG_FIELDS } from "./answers/wrong-fields.ts";
@@ -14,7 +15,14 @@ beforeAll(async () => {
 });
 afterAll(() => desk.close());
 
-const ROWS = [...WRONG_HEADERS, ...WRONG_FIELDS, ...WRONG_JSON, ...WRONG_FRAMES, ...OUTCOMES];
+const ROWS = [
+  ...WRONG_HEADERS,
+  ...WRONG_FIELDS,
+  ...WRONG_JSON,
+  ...WRONG_FRAMES,
+  ...OUTCOMES,
+  ...CHANGES,
+];
 
 describe.each(PROTOCOLS)(
   "Over $name, answered as promised and the ledger exact after",

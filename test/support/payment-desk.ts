@@ -68,12 +68,12 @@ export interface PaymentDesk {
 
 const FUNDS = 10n ** 12n;
 
-/** What is 0 in a ledger whose payments are all booked, told in milliseconds. */
+/** What is 0 in a ledger none of whose payments is booked in parts, told in milliseconds. */
 const SUMS = {
   text: `select (select sum(posted_minor) from account)::float8,
     (select sum(amount_minor) from entry)::float8,
     (select count(*) from entry)::int - 2 * count(*) filter (where status = 'SETTLED')::int,
-    (select count(*) from payment_event)::int - count(*)::int
+    (select count(*) from payment_event)::int - sum(sequence)::int
     from payment`,
   rowMode: "array",
 } as const;
