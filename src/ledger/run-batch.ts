@@ -1,7 +1,12 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { ServiceError } from "../kernel/errors.ts";
 import type { CommandUnit } from "../payments/payment-command.ts";
-import { isConflict, isConnectionError } from "../platform/postgres-errors.ts";
+import {
+  isConflict,
+  isConnectionError,
+  isPassing,
+  isServerTrouble,
+} from "../platform/postgres-errors.ts";
 import type { CommitBatch, CommitOutcome } from "./commit-batch.ts";
 
 const MAX_CONFLICTS = 20;
@@ -15,6 +20,7 @@ const LOST_CONNECTION_BACKOFF_MS = 150;
  * - After a lost connection nobody knows whether the COMMIT took effect. The same commands, with
  *   the same keys and payment ids, are run again: what was stored is found, what wasn't is stored.
  *   While PostgreSQL stays away the answer is UNAVAILABLE, never "failed".
+ * - A full disk or a standby is nobody's fault: all are UNAVAILABLE, with nothing written.
  * - Any other error is some unit's fault: the batch is halved until the culprit stands alone.
  */
 export async function runBatch<T extends CommandUnit>(
@@ -27,7 +33,7 @@ export async function runBatch<T extends CommandUnit>(
     outcomes = await commitPersistently(commit, batch);
   } catch (error) {
     if (error instanceof ServiceError || batch.length === 1) {
-      const refusal = error instanceof ServiceError ? error : internal(error);
+      const refusal = error instanceof ServiceError ? error : refusalOf(error);
       for (const unit of batch) {
         settle(
           unit,
@@ -58,8 +64,8 @@ async function commitPersistently(
         await sleep(Math.random() * 2 * conflicts);
       } else if (isConnectionError(error) && ++lostConnections <= MAX_LOST_CONNECTIONS) {
         await sleep(LOST_CONNECTION_BACKOFF_MS * lostConnections * (0.5 + Math.random()));
-      } else if (isConflict(error) || isConnectionError(error)) {
-        throw new ServiceError("UNAVAILABLE", { retryAfterMs: 500, cause: error });
+      } else if (isConflict(error) || isConnectionError(error) || isServerTrouble(error)) {
+        throw unavailable(error);
       } else {
         throw error;
       }
@@ -67,6 +73,10 @@ async function commitPersistently(
   }
 }
 
-function internal(cause: unknown): ServiceError {
-  return new ServiceError("INTERNAL", { cause });
+function refusalOf(cause: unknown): ServiceError {
+  return isPassing(cause) ? unavailable(cause) : new ServiceError("INTERNAL", { cause });
+}
+
+function unavailable(cause: unknown): ServiceError {
+  return new ServiceError("UNAVAILABLE", { retryAfterMs: 500, cause });
 }

@@ -58,3 +58,22 @@ export function isConflict(error: unknown): boolean {
     isLayoutError(error)
   );
 }
+
+/**
+ * True if PostgreSQL can't do the work now, whoever asks: no disk space or memory, an I/O error, or
+ * a server that only reads, as a standby does (SQLSTATE 53, 58, 25006).
+ */
+export function isServerTrouble(error: unknown): boolean {
+  const state = sqlState(error);
+  return state !== undefined && (/^5[38]/.test(state) || state === "25006");
+}
+
+/** True if the same may succeed later: any of the above, or a statement that took too long. */
+export function isPassing(error: unknown): boolean {
+  return (
+    isConflict(error) ||
+    isConnectionError(error) ||
+    isServerTrouble(error) ||
+    sqlState(error) === "57014"
+  );
+}

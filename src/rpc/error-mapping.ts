@@ -9,7 +9,7 @@ import {
   RetryInfoSchema,
 } from "../../gen/google/rpc/error_details_pb.ts";
 import { ServiceError, type ErrorReason } from "../kernel/errors.ts";
-import { isConflict, isConnectionError } from "../platform/postgres-errors.ts";
+import { isPassing } from "../platform/postgres-errors.ts";
 import { CODE_BY_REASON, ERROR_DOMAIN } from "./error-codes.ts";
 
 /** The code's name in logs and metrics, as Connect writes it; "ok" without an error. */
@@ -45,7 +45,7 @@ const REASON_BY_CODE: Partial<Record<Code, ErrorReason>> = {
 };
 
 /**
- * The catalogue's error for anything that was thrown. PostgreSQL away or a lost race is
+ * The catalogue's error for anything that was thrown. PostgreSQL away, full or slow, or a lost race is
  * UNAVAILABLE; what isn't known is INTERNAL and says nothing but that. The original is the `cause`.
  */
 export function toServiceError(thrown: unknown): ServiceError {
@@ -58,7 +58,7 @@ export function toServiceError(thrown: unknown): ServiceError {
       return new ServiceError(reason, { message: thrown.rawMessage, cause: thrown });
     }
   }
-  if (isConnectionError(thrown) || isConflict(thrown)) {
+  if (isPassing(thrown)) {
     return new ServiceError("UNAVAILABLE", { cause: thrown });
   }
   return new ServiceError("INTERNAL", { message: "internal error", cause: thrown });

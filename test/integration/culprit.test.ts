@@ -8,7 +8,7 @@ test("a batch of 500 in which PostgreSQL refuses one settles the other 499", asy
   const { ledger } = used;
   const debtor = await ledger.openFunded(500n);
   const creditor = await ledger.open({ ownerId: "bob" });
-  await refuseInDatabase("poison");
+  await refuseInDatabase("new.remittance_information = 'poison'");
   const payments = Array.from({ length: 500 }, (_, i): TestPayment => ({
     idempotencyKey: `culprit-${i}`,
     debtorAccountId: debtor.id,
@@ -27,12 +27,38 @@ test("a batch of 500 in which PostgreSQL refuses one settles the other 499", asy
   expect({ status: payment.status, replayed }).toEqual({ status: "SETTLED", replayed: false });
 });
 
-/** A fault that only PostgreSQL sees, and only in one row. */
-async function refuseInDatabase(text: string): Promise<void> {
+test.each([
+  ["a full disk", "53100"],
+  ["an I/O error", "58030"],
+  ["a server that only reads", "25006"],
+  ["a statement that takes too long", "57014"],
+])("%s makes the whole batch UNAVAILABLE, and leaves its keys free", async (_, state) => {
+  const { ledger } = used;
+  const debtor = await ledger.openFunded(500n);
+  const creditor = await ledger.open({ ownerId: "bob" });
+  await refuseInDatabase("true", state);
+  const sides = { debtorAccountId: debtor.id, creditorAccountId: creditor.id, amountMinor: 1n };
+  const payments = Array.from({ length: 20 }, (__, i): TestPayment => {
+    return { ...sides, idempotencyKey: `${state}-${i}` };
+  });
+  const results = await Promise.allSettled(payments.map((payment) => ledger.pay(payment)));
+  for (const result of results) {
+    expect(result).toMatchObject({ reason: { reason: "UNAVAILABLE", retryAfterMs: 500 } });
+  }
+
+  await ledger.database.commitPool.query("drop trigger poison on payment");
+  const told = await Promise.all(payments.map((payment) => ledger.pay(payment)));
+  expect(told.map(({ payment, replayed }) => [payment.status, replayed])).toEqual(
+    payments.map(() => ["SETTLED", false]),
+  );
+});
+
+/** A fault that only PostgreSQL sees: an error for the rows of the condition. */
+async function refuseInDatabase(condition: string, state = "P0001"): Promise<void> {
   await used.ledger.database.commitPool.query(`
-    create function refuse_poison() returns trigger language plpgsql as $$
+    create or replace function refuse_poison() returns trigger language plpgsql as $$
     begin
-      if new.remittance_information = '${text}' then raise exception 'poisoned'; end if;
+      if ${condition} then raise exception 'poisoned' using errcode = '${state}'; end if;
       return new;
     end $$;
     create trigger poison before insert on payment for each row execute function refuse_poison()`);
