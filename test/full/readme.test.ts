@@ -211,7 +211,7 @@ test("with Kafka the events of all payments so far are read by the CLI, TypeScri
   const answers = await follow("Events in Kafka");
   expect(answers).toMatch(/^PAYMENT_EVENT_TYPE_SETTLED \d+ EUR [0-9a-f-]{36}$/m);
   expect(await terminal.run("npx instant-payment events tail --limit 3")).toMatch(
-    /^(\S+ [A-Z]+ \d+ EUR .*\n){3}$/,
+    /^(\S+ [A-Z_ ]+ \d+ EUR .*\n){3}$/,
   );
   await terminal.stopServing();
 });

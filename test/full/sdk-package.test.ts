@@ -111,7 +111,8 @@ test("The README's samples compile in a strict program and run with the installe
   expect(await install.run("node_modules/.bin/tsc", ["--strict", ...flags, "readme.ts"])).toBe("");
   const output = await install.run("node_modules/.bin/node", ["readme.js"]);
   await app.stop();
-  expect(output).toMatch(/^paid 12\.50 EUR\n12\.99\nACCOUNT_NOT_FOUND\n/);
+  const paid = "paid 12.50 EUR\n12.99\nHELD\nSETTLED 15.00\nSETTLED true\nACCOUNT_NOT_FOUND\n";
+  expect(output.slice(0, paid.length)).toBe(paid);
 }, 60_000);
 
 describe("In Chromium, without a bundler, the installed package", () => {
