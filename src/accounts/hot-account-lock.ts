@@ -32,6 +32,11 @@ export interface LockTurn {
 
 /** A lock ends by itself after this, in milliseconds, if its holder doesn't renew it. */
 export const LOCK_MS = 1_000;
+/**
+ * A lock is given back after this at the latest, in milliseconds: its holder may be cut off from
+ * PostgreSQL, and not from Redis.
+ */
+const MAX_HOLD_MS = 3 * LOCK_MS;
 /** The longest wait for a turn, in milliseconds: longer than a lock whose holder has vanished. */
 const MAX_WAIT_MS = 1_500;
 
@@ -109,18 +114,21 @@ export function createHotAccountLock(deps: HotAccountLockDeps): HotAccountLock {
     }
   }
 
-  /** Keeps the locks until the function that is returned is called. */
+  /** Keeps the locks until the function that is returned is called, but not for ever. */
   function hold(keys: readonly string[], token: string): () => void {
     let isHeld = true;
+    const limit = setTimeout(giveBack, MAX_HOLD_MS);
     const renewal = setInterval(() => {
       run(RENEW, keys, token).catch(() => clearInterval(renewal));
     }, LOCK_MS / 3);
-    return () => {
+    function giveBack(): void {
       if (!isHeld) return;
       isHeld = false;
+      clearTimeout(limit);
       clearInterval(renewal);
       release(keys, token, deps.onLost);
-    };
+    }
+    return giveBack;
   }
 
   /** Nobody waits for it: what Redis doesn't hear of ends by itself. */

@@ -26,7 +26,8 @@ end`;
 /**
  * Takes one lock after the other until one isn't free, and joins the queue of that one. Asking again
  * goes on where the turn was. Returns {0, 0}, or the account's number and how many milliseconds its
- * holder's lock lasts, unless it's handed over or renewed before.
+ * holder's lock lasts, unless it's handed over or renewed before. A lock without an end, which is
+ * none of ours, gets one.
  */
 export const ACQUIRE = `${HAND_OVER}
 for i = 1, #KEYS, 2 do
@@ -37,7 +38,12 @@ for i = 1, #KEYS, 2 do
   else
     if not redis.call('lpos', queue, ARGV[1]) then redis.call('rpush', queue, ARGV[1]) end
     redis.call('pexpire', queue, 60000)
-    return {(i + 1) / 2, redis.call('pttl', lock)}
+    local lasts = redis.call('pttl', lock)
+    if lasts < 0 then
+      lasts = tonumber(ARGV[2])
+      redis.call('pexpire', lock, lasts)
+    end
+    return {(i + 1) / 2, lasts}
   end
 end
 return {0, 0}`;

@@ -8,7 +8,8 @@ export interface RedisConnection {
   readonly degraded: string | undefined;
   /**
    * Runs a Lua script on these keys, the arguments after them. It's sent once. Throws if it can't
-   * be sent at once or isn't answered in time, and then `degraded` says so.
+   * be sent at once, isn't answered in time or is refused, and then `degraded` says so; not for a
+   * key that is of another type.
    */
   run(
     script: string,
@@ -40,6 +41,12 @@ const SLOW_MS = 100;
 /** A connection on which an answer has been missing for so long is dead, in milliseconds. */
 const DEAD_AFTER_MS = 3_000;
 const MAX_RECONNECT_MS = 500;
+const PROBE_KEY = "lock:probe";
+/** Returns how many listen to the channel. */
+const PROBE = `
+redis.call('set', KEYS[1], '')
+redis.call('del', KEYS[1])
+return redis.call('publish', ARGV[1], '')`;
 
 /**
  * Connects to Redis, and again whenever the connection is lost. A probe in the background finds out
@@ -75,13 +82,13 @@ export function openRedis(options: RedisOptions): RedisConnection {
   });
   const timer = setInterval(() => void probe(), PROBE_MS);
 
-  /** Asks for what the lock needs: a quick answer, and that messages come through. */
+  /** Asks for what the lock needs: scripts that write, a quick answer, messages that come through. */
   async function probe(): Promise<void> {
     if (isProbing || redis.status !== "ready") return;
     isProbing = true;
     const startMs = clock.monotonicMs();
     try {
-      const listeners = await redis.publish(channel, "");
+      const listeners = await redis.eval(PROBE, 1, PROBE_KEY, channel);
       if (listeners === 0) throw new Error("it doesn't listen to its channel");
       const isSlow = clock.monotonicMs() - startMs > SLOW_MS;
       slowProbes = isSlow ? slowProbes + 1 : 0;
@@ -122,7 +129,8 @@ export function openRedis(options: RedisOptions): RedisConnection {
       try {
         return await redis.eval(script, keys.length, ...keys, ...args);
       } catch (error) {
-        fail(error);
+        // One key that somebody else has written to isn't the fault of Redis.
+        if (!/WRONGTYPE/.test(String(error))) fail(error);
         throw error;
       }
     },

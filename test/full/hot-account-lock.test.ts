@@ -1,102 +1,31 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { Redis } from "ioredis";
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from "vitest";
-import {
-  createHotAccountLock,
-  LOCK_MS,
-  type HotAccountLock,
-  type LockTurn,
-} from "../../src/accounts/hot-account-lock.ts";
-import { systemClock } from "../../src/kernel/clock.ts";
+import { expect, test, vi } from "vitest";
+import { LOCK_MS } from "../../src/accounts/hot-account-lock.ts";
 import type { HeldLock } from "../../src/ledger/account-lock.ts";
-import { createLogger } from "../../src/platform/logger.ts";
-import { startRedis, type RedisService } from "../support/services/redis.ts";
+import { ask, settled, useLockProcesses, type LockProcess } from "../support/lock-processes.ts";
 
-interface Process {
-  readonly lock: HotAccountLock;
-  readonly outcomes: LockTurn["outcome"][];
-  lost: number;
-}
-
-let service: RedisService;
-let client: Redis;
-let processes: Process[];
-
-beforeAll(async () => {
-  service = await startRedis({ own: true });
-  client = new Redis(service.url);
-});
-
-beforeEach(async () => {
-  await client.flushall();
-  processes = await Promise.all([1, 2, 3].map(() => openProcess()));
-});
-
-afterEach(() => {
-  for (const { lock } of processes) lock.close();
-});
-
-afterAll(async () => {
-  client?.disconnect();
-  await service?.stop();
-});
-
-/** The lock as one process of several has it, connected. */
-async function openProcess(): Promise<Process> {
-  const outcomes: LockTurn["outcome"][] = [];
-  const opened = {
-    outcomes,
-    lost: 0,
-    lock: createHotAccountLock({
-      redisUrl: service.url,
-      clock: systemClock,
-      logger: createLogger("silent"),
-      observe: ({ outcome }) => outcomes.push(outcome),
-      onLost: () => opened.lost++,
-    }),
-  };
-  await vi.waitUntil(() => opened.lock.degraded === undefined);
-  return opened;
-}
-
-/** Asks for a turn; `isHeld` tells whether it has come. */
-function ask(process: Process, ...accountIds: string[]) {
-  const asked = {
-    isHeld: false,
-    turn: process.lock.acquire(accountIds).then((held) => {
-      asked.isHeld = true;
-      return held;
-    }),
-  };
-  return asked;
-}
-
-/** Until Redis has done what was sent to it. */
-async function settled(): Promise<void> {
-  await client.ping();
-  await sleep(30);
-}
+const used = useLockProcesses();
 
 test("A free account is had at once, under a token that ends by itself", async () => {
-  const [one] = processes as [Process];
+  const [one] = used.processes;
   const held = await one.lock.acquire(["shop"]);
   expect(held.waits.size).toBe(0);
-  expect(await client.get("lock:account:shop")).toMatch(/^[-0-9a-f]{36}:0$/);
-  expect(await client.pttl("lock:account:shop")).toBeGreaterThan(0);
-  expect(await client.pttl("lock:account:shop")).toBeLessThanOrEqual(LOCK_MS);
+  expect(await used.client.get("lock:account:shop")).toMatch(/^[-0-9a-f]{36}:0$/);
+  expect(await used.client.pttl("lock:account:shop")).toBeGreaterThan(0);
+  expect(await used.client.pttl("lock:account:shop")).toBeLessThanOrEqual(LOCK_MS);
   held.release();
-  await settled();
-  expect(await client.keys("*")).toEqual([]);
+  await settled(used.client);
+  expect(await used.client.keys("*")).toEqual([]);
   expect([one.outcomes, one.lost]).toEqual([["free"], 0]);
 });
 
 test("It goes to those who wait in the order in which they came, each woken at once", async () => {
-  const [one, two, three] = processes as [Process, Process, Process];
+  const [one, two, three] = used.processes;
   const first = await one.lock.acquire(["shop"]);
   const second = ask(two, "shop");
-  await settled();
+  await settled(used.client);
   const third = ask(three, "shop");
-  await settled();
+  await settled(used.client);
   // Who has just had it comes after those who wait.
   first.release();
   const fourth = ask(one, "shop");
@@ -110,14 +39,14 @@ test("It goes to those who wait in the order in which they came, each woken at o
   // Far less than the time after which anybody would ask again.
   expect(performance.now() - startMs).toBeLessThan(LOCK_MS / 2);
   expect(two.outcomes).toEqual(["handed over"]);
-  await settled();
-  expect(await client.keys("*")).toEqual([]);
+  await settled(used.client);
+  expect(await used.client.keys("*")).toEqual([]);
 });
 
 test("Several accounts are had together, in whatever combination others want them", async () => {
   let holders = 0;
   let turns = 0;
-  async function takeTurns(process: Process, accountIds: readonly string[]): Promise<void> {
+  async function takeTurns(process: LockProcess, accountIds: readonly string[]): Promise<void> {
     for (let i = 0; i < 50; i++) {
       const held = await process.lock.acquire(accountIds);
       // All want "b".
@@ -128,19 +57,19 @@ test("Several accounts are had together, in whatever combination others want the
       turns++;
     }
   }
-  const [one, two, three] = processes as [Process, Process, Process];
+  const [one, two, three] = used.processes;
   await Promise.all([
     takeTurns(one, ["a", "b"]),
     takeTurns(two, ["b", "c"]),
     takeTurns(three, ["a", "b", "c"]),
   ]);
   expect(turns).toBe(150);
-  const all = processes.flatMap(({ outcomes }) => outcomes);
+  const all = used.processes.flatMap(({ outcomes }) => outcomes);
   expect(all.filter((outcome) => outcome === "free" || outcome === "handed over")).toEqual(all);
 });
 
 test("A turn that takes longer than the lock lasts is renewed", async () => {
-  const [one, two] = processes as [Process, Process];
+  const [one, two] = used.processes;
   const held = await one.lock.acquire(["shop"]);
   const other = ask(two, "shop");
   await sleep(LOCK_MS + 200);
@@ -151,49 +80,49 @@ test("A turn that takes longer than the lock lasts is renewed", async () => {
 });
 
 test("Who waits too long goes on without, and leaves the queue", async () => {
-  const [one, two, three] = processes as [Process, Process, Process];
+  const [one, two, three] = used.processes;
   const held = await one.lock.acquire(["shop"]);
   const impatient = ask(two, "shop");
   await impatient.turn;
   expect(two.outcomes).toEqual(["timed out"]);
-  await settled();
-  expect(await client.exists("lock:account:shop:queue")).toBe(0);
+  await settled(used.client);
+  expect(await used.client.exists("lock:account:shop:queue")).toBe(0);
   const next = ask(three, "shop");
-  await settled();
+  await settled(used.client);
   held.release();
   await next.turn;
   expect(three.outcomes).toEqual(["handed over"]);
 });
 
 test("A lock isn't given back by who doesn't have it any more", async () => {
-  const [one, two] = processes as [Process, Process];
+  const [one, two] = used.processes;
   const held = await one.lock.acquire(["shop"]);
-  await client.set("lock:account:shop", "somebody else", "PX", 10_000);
+  await used.client.set("lock:account:shop", "somebody else", "PX", 10_000);
   held.release();
-  await settled();
-  expect(await client.get("lock:account:shop")).toBe("somebody else");
+  await settled(used.client);
+  expect(await used.client.get("lock:account:shop")).toBe("somebody else");
   expect(one.lost).toBe(1);
-  await client.del("lock:account:shop");
+  await used.client.del("lock:account:shop");
   await two.lock.acquire(["shop"]);
   held.release();
-  await settled();
-  expect(await client.get("lock:account:shop")).toMatch(/:0$/);
+  await settled(used.client);
+  expect(await used.client.get("lock:account:shop")).toMatch(/:0$/);
 });
 
 test("A process that has ended is passed over, and its lock ends by itself", async () => {
-  const [one, two, three] = processes as [Process, Process, Process];
+  const [one, two, three] = used.processes;
   const held = await one.lock.acquire(["shop"]);
   const gone = ask(two, "shop");
-  await settled();
+  await settled(used.client);
   const next = ask(three, "shop");
-  await settled();
+  await settled(used.client);
   two.lock.close();
-  await settled();
+  await settled(used.client);
   held.release();
   await next.turn;
   expect([gone.isHeld, three.outcomes]).toEqual([false, ["handed over"]]);
   const waiting = ask(one, "shop");
-  await settled();
+  await settled(used.client);
   three.lock.close();
   const { waits } = await waiting.turn;
   expect(waits.get("shop")).toBeLessThan(3 * LOCK_MS);
@@ -201,41 +130,41 @@ test("A process that has ended is passed over, and its lock ends by itself", asy
 });
 
 test("A flushed Redis loses locks, and after a while it's a queue again", async () => {
-  const [one, two] = processes as [Process, Process];
+  const [one, two] = used.processes;
   const held = await one.lock.acquire(["shop"]);
   const waiting = ask(two, "shop");
-  await settled();
-  await client.flushall();
+  await settled(used.client);
+  await used.client.flushall();
   const startMs = performance.now();
   const next: HeldLock = await waiting.turn;
   expect(performance.now() - startMs).toBeLessThan(3 * LOCK_MS);
   expect(two.outcomes).toEqual(["handed over"]);
   held.release();
-  await settled();
+  await settled(used.client);
   expect(one.lost).toBe(1);
   const after = ask(one, "shop");
-  await settled();
+  await settled(used.client);
   expect(after.isHeld).toBe(false);
   next.release();
   await after.turn;
 });
 
 test("Who waits when Redis is killed goes on at once, and takes turns again when it's back", async () => {
-  const [one, two] = processes as [Process, Process];
+  const [one, two] = used.processes;
   await one.lock.acquire(["shop"]);
   const waiting = ask(two, "shop");
-  await settled();
+  await settled(used.client);
   const startMs = performance.now();
-  await service.kill9();
+  await used.service.kill9();
   await waiting.turn;
   await two.lock.acquire(["shop"]);
   expect(performance.now() - startMs).toBeLessThan(LOCK_MS / 2);
   expect(two.outcomes).toEqual(["degraded", "degraded"]);
   expect(two.lock.degraded).toMatch(/^it can't be reached: /);
-  await service.restart();
+  await used.service.restart();
   await vi.waitUntil(() => [one, two].every(({ lock }) => lock.degraded === undefined), 10_000);
   await one.lock.acquire(["shop"]);
   const other = ask(two, "shop");
-  await settled();
+  await settled(used.client);
   expect(other.isHeld).toBe(false);
 });

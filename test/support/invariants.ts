@@ -37,8 +37,9 @@ const BREACHES: Readonly<Record<string, string>> = {
     group by p.create_time, p.id
     having p.refunded_minor <> coalesce(sum(r.amount_minor), 0) or p.refunded_minor > p.captured_minor
     union all
-    select format('%s of %s', id, refund_of_payment_id) from payment
-    where refund_of_payment_id not in (select id from payment)
+    select format('%s of %s', id, refund_of_payment_id) from payment r
+    where refund_of_payment_id is not null
+      and not exists (select from payment p where p.id = r.refund_of_payment_id)
     union all
     select format('%s of %s', r.id, p.id) from payment r, payment p
     where r.refund_of_payment_id = p.id and r.debtor_account_id <> p.creditor_account_id`,
@@ -65,8 +66,11 @@ const BREACHES: Readonly<Record<string, string>> = {
         <> array(select made->>'time' from jsonb_array_elements(attempts) a(made) order by 1))`,
 
   "every entry belongs to a payment and an account": `
-    select format('entry %s of %s', entry_sequence, account_id) from entry
-    where payment_id not in (select id from payment) or account_id not in (select id from account)`,
+    select format('entry %s of %s', entry_sequence, account_id) from entry e
+    where not exists (select from payment p where p.id = e.payment_id)
+    union all
+    select format('entry %s of %s', entry_sequence, account_id) from entry e
+    where not exists (select from account a where a.id = e.account_id)`,
 
   "a balance is the sum of its account's entries": `
     select format('%s: %s', id, posted_minor) from account
