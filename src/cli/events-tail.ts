@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { systemClock } from "../kernel/clock.ts";
 import { type Config, readConfig } from "../config.ts";
 import { createEventLog } from "../events/event-log.ts";
-import { tailTopic } from "../events/kafka-tail.ts";
+import { type TailedEvent, type TailOptions, tailTopic } from "../events/kafka-tail.ts";
 import { decodePaymentEvent } from "../payments/payment.event.ts";
 import { createKafka, kafkaErrorCode } from "../platform/kafka.ts";
 import { StartupError } from "../platform/startup-error.ts";
@@ -21,12 +21,13 @@ export const eventsTail: Command = {
     "is set, otherwise from the log in the database.",
     "",
     "  --limit N   show the last N events and end",
-    "  --json      each event on a line, as instantpayment.v1.PaymentEvent in JSON",
+    "  --json      each event on a line, as instantpayment.v1.PaymentEvent in JSON, with the",
+    "              traceparent of the call that made the change if it had one",
   ].join("\n"),
   options: { limit: { type: "string" } },
   async run({ json, print, values }) {
     const limit = parseLimit(values["limit"]);
-    const show = (payload: Uint8Array) => print(describe(decodePaymentEvent(payload), json));
+    const show: Show = (event) => print(describe(event, json));
     const config = readConfig({ serving: false });
     const { KAFKA_BROKERS: brokers } = config;
     if (brokers === undefined) await tailLog(limit, show);
@@ -35,18 +36,18 @@ export const eventsTail: Command = {
   },
 };
 
-type Show = (payload: Uint8Array) => void;
+type Show = TailOptions["show"];
 
 async function tailLog(limit: number | undefined, show: Show): Promise<void> {
   await withDatabase(async (database) => {
     await assertMigrated(database);
     const log = createEventLog({ orm: database.orm, now: () => systemClock.now() });
     const stopped = stopSignal();
-    for (const row of await log.latest(limit ?? SHOWN_AT_FIRST)) show(row.payload);
+    for (const row of await log.latest(limit ?? SHOWN_AT_FIRST)) show(row);
     if (limit !== undefined) return;
     while (!stopped.aborted) {
       await sleep(LOOK_EVERY_MS, undefined, { signal: stopped }).catch(() => {});
-      for (const row of await log.fresh()) show(row.payload);
+      for (const row of await log.fresh()) show(row);
     }
   });
 }
@@ -82,8 +83,10 @@ function stopSignal(): AbortSignal {
   return stop.signal;
 }
 
-function describe({ event, json }: ReturnType<typeof decodePaymentEvent>, asJson: boolean): string {
-  if (asJson) return json;
+function describe({ payload, traceparent }: TailedEvent, asJson: boolean): string {
+  const { event, json } = decodePaymentEvent(payload);
+  if (asJson)
+    return JSON.stringify(Object.assign({}, json, traceparent !== null && { traceparent }));
   const { occurTime, type, payment, reason } = event;
   const { id, amountMinor, currencyCode, debtorAccountId, creditorAccountId } = payment;
   const what = `${type}${reason ? ` ${reason}` : ""} ${amountMinor} ${currencyCode} (minor units)`;

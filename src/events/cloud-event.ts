@@ -5,7 +5,7 @@ const EVENT_TYPE = "instantpayment.v1.PaymentEvent";
 
 /**
  * The headers of an event in the binary mode of CloudEvents 1.0's Kafka binding: the message's body
- * is the event itself, in Protobuf.
+ * is the event itself, in Protobuf. `traceparent` is there if the change's caller gave one.
  */
 export function cloudEventHeaders(event: OutboxEvent): Record<string, string> {
   return {
@@ -18,5 +18,6 @@ export function cloudEventHeaders(event: OutboxEvent): Record<string, string> {
     ce_time: new Date(event.occurTimeMs).toISOString(),
     ce_partitionkey: event.paymentId,
     ce_dataschema: `proto:${EVENT_TYPE}`,
+    ...(event.traceparent !== null && { traceparent: event.traceparent }),
   };
 }

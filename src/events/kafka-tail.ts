@@ -1,13 +1,18 @@
 import { randomUUID } from "node:crypto";
-import type { Admin, Consumer, Kafka } from "kafkajs";
+import type { Admin, Consumer, Kafka, KafkaMessage } from "kafkajs";
+
+/** What is shown of a message. */
+export interface TailedEvent {
+  readonly payload: Uint8Array;
+  readonly traceparent: string | null;
+}
 
 /** What to read of a topic. */
 export interface TailOptions {
   readonly topic: string;
   /** The latest messages to begin with. */
   readonly limit: number;
-  /** Given the body of each. */
-  readonly show: (body: Uint8Array) => void;
+  readonly show: (event: TailedEvent) => void;
   /** Ends it; absent: it ends after the latest. */
   readonly until?: AbortSignal;
 }
@@ -21,9 +26,8 @@ interface Span {
 /** A cluster whose first group this is takes seconds to find a place for it. */
 const RETRY = { initialRetryTime: 100, maxRetryTime: 1_000, retries: 20 };
 
-interface Seen {
+interface Seen extends TailedEvent {
   readonly timeMs: number;
-  readonly body: Uint8Array;
 }
 
 /**
@@ -74,7 +78,7 @@ async function readTail(
 
   function showLatest(): void {
     const inOrder = latest.toSorted((a, b) => a.timeMs - b.timeMs).slice(-limit);
-    for (const { body } of [...inOrder, ...later]) show(body);
+    for (const seen of [...inOrder, ...later]) show(seen);
     caughtUp.resolve();
   }
 
@@ -83,9 +87,9 @@ async function readTail(
   await consumer.subscribe({ topic, fromBeginning: false });
   await consumer.run({
     eachMessage: async ({ partition, message }) => {
-      const seen = { timeMs: Number(message.timestamp), body: message.value ?? new Uint8Array() };
+      const seen = toSeen(message);
       const end = ends.get(partition) ?? 0;
-      if (unread.size === 0) show(seen.body);
+      if (unread.size === 0) show(seen);
       else (Number(message.offset) < end ? latest : later).push(seen);
       if (Number(message.offset) + 1 >= end && unread.delete(partition) && unread.size === 0) {
         showLatest();
@@ -94,6 +98,11 @@ async function readTail(
   });
   await caughtUp.promise;
   if (options.until) await aborted(options.until);
+}
+
+function toSeen({ timestamp, value, headers }: KafkaMessage): Seen {
+  const traceparent = headers?.["traceparent"]?.toString() ?? null;
+  return { timeMs: Number(timestamp), payload: value ?? new Uint8Array(), traceparent };
 }
 
 async function aborted(signal: AbortSignal): Promise<void> {

@@ -36,9 +36,10 @@ const MAX_COUNTED = 1_000_000;
  */
 const UNPUBLISHED = `
   select e.shard, e.id, e.event_id, e.payment_id, e.sequence,
-    (extract(epoch from e.create_time) * 1000)::float8 as occur_time_ms, e.payload
+    (extract(epoch from e.create_time) * 1000)::float8 as occur_time_ms, e.payload, e.traceparent
   from unnest($1::smallint[]) as leased(shard) cross join lateral (
-    select shard, id, event_id, payment_id, sequence, create_time, payload from payment_event
+    select shard, id, event_id, payment_id, sequence, create_time, payload, traceparent
+    from payment_event
     where shard = leased.shard and publish_time is null
     order by id limit ${MAX_EVENTS_OF_A_SHARD}) e
   limit ${MAX_EVENTS}`;
@@ -74,6 +75,7 @@ interface OutboxRow {
   readonly sequence: number;
   readonly occur_time_ms: number;
   readonly payload: Buffer;
+  readonly traceparent: string | null;
 }
 
 /** Reads and marks the rows of `payment_event`. */
@@ -93,6 +95,7 @@ export function createOutbox({ outboxPool: pool }: Pick<Database, "outboxPool">)
         sequence: row.sequence,
         occurTimeMs: row.occur_time_ms,
         payload: row.payload,
+        traceparent: row.traceparent,
       }));
     },
     async mark(events, epochs) {

@@ -19,6 +19,8 @@ export const PaymentEventEntity = defineEntity({
     shard: p.smallint(),
     /** The encoded `instantpayment.v1.PaymentEvent`. */
     payload: p.blob(),
+    /** Of the call that made the change (W3C Trace Context); null if nobody's did. */
+    traceparent: p.text().strictNullable(),
     publishTime: p.datetime(3).strictNullable(),
   },
 });

@@ -11,6 +11,8 @@ export interface OutboxEvent {
   readonly occurTimeMs: number;
   /** The encoded `instantpayment.v1.PaymentEvent`. */
   readonly payload: Uint8Array;
+  /** Of the call that made the change (W3C Trace Context); null if nobody's did. */
+  readonly traceparent: string | null;
 }
 
 /** Where the relay's events go. */

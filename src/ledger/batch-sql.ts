@@ -65,7 +65,15 @@ interface Table {
 }
 
 const ACCOUNT_CHANGES = ["postedMinor", "heldMinor", "entrySequence", "updateTime"];
-const EVENT_COLUMNS = ["paymentId", "sequence", "createTime", "eventId", "shard", "payload"];
+const EVENT_COLUMNS = [
+  "paymentId",
+  "sequence",
+  "createTime",
+  "eventId",
+  "shard",
+  "payload",
+  "traceparent",
+];
 
 /** What changes of a payment that is there. */
 const PAYMENT_CHANGES = [

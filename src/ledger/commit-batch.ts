@@ -207,5 +207,6 @@ function toEventRow(change: PaymentChange, encode: CommitBatchDeps["encodeEvent"
     eventId,
     shard: shardOf(change.payment.id),
     payload: encode(eventId, change),
+    traceparent: change.traceparent,
   };
 }

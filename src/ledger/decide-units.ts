@@ -39,6 +39,7 @@ export function decideUnits(
 }
 
 function decide(posting: Posting, command: PaymentCommand, now: Date): CommitOutcome {
+  posting.traceparent = command.kind === "due" ? null : command.traceparent;
   try {
     const payment = decideOne(posting, command, now);
     const viewer = command.kind === "due" ? SCHEDULER : command;

@@ -17,6 +17,8 @@ export interface PaymentChange {
   /** 0 if the change booked nothing. */
   readonly debtorEntrySequence: number;
   readonly creditorEntrySequence: number;
+  /** Of the call that made it (W3C Trace Context); null if nobody's did. */
+  readonly traceparent: string | null;
 }
 
 /** What a batch decides on and what came of it, in memory until it's written. */
@@ -33,6 +35,8 @@ export interface Posting {
   readonly payments: PaymentRow[];
   readonly entries: EntryRow[];
   readonly changes: PaymentChange[];
+  /** Of the command that is being decided; its changes carry it. */
+  traceparent: string | null;
 }
 
 /** Starts from the accounts and payments as they were locked. */
@@ -48,6 +52,7 @@ export function startPosting(
     payments: [],
     entries: [],
     changes: [],
+    traceparent: null,
   };
 }
 
@@ -165,13 +170,14 @@ export function noteUpdate(
 
 function noteChange(
   posting: Posting,
-  change: Omit<PaymentChange, "debtorEntrySequence" | "creditorEntrySequence">,
+  change: Omit<PaymentChange, "debtorEntrySequence" | "creditorEntrySequence" | "traceparent">,
   booked: Booked | undefined,
 ): void {
   posting.changes.push({
     ...change,
     debtorEntrySequence: booked?.debtor.entrySequence ?? 0,
     creditorEntrySequence: booked?.creditor.entrySequence ?? 0,
+    traceparent: posting.traceparent,
   });
 }
 

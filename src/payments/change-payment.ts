@@ -70,7 +70,7 @@ export function createChangePayment(deps: {
     const owns = (ownerId: string | null) => isAdmin(principal) || ownerId === principal.ownerId;
     if (!owns(debtorOwnerId) && !owns(creditorOwnerId)) throw new ServiceError("PAYMENT_NOT_FOUND");
     const nowMs = deps.databaseClock.now();
-    const key = keyedCommand(principal, { idempotencyKey, asked, nowMs });
+    const key = keyedCommand(call, { idempotencyKey, asked, nowMs });
     return deps.ledger.submit(make({ ...key, target }), deadlineMs);
   }
 

@@ -72,7 +72,7 @@ export function prepareCommand(call: Call, create: CreatePayment, nowMs: number)
   const asked = askedOfCreate(request);
   return {
     kind: "create",
-    ...keyedCommand(call.principal, { idempotencyKey, asked, nowMs }),
+    ...keyedCommand(call, { idempotencyKey, asked, nowMs }),
     request,
   };
 }

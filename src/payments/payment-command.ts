@@ -1,6 +1,7 @@
 import { hash } from "node:crypto";
+import type { Call } from "../kernel/call.ts";
 import { uuidv7 } from "../kernel/ids.ts";
-import { isAdmin, type Principal } from "../kernel/principal.ts";
+import { isAdmin } from "../kernel/principal.ts";
 import type { PaymentRow } from "./payment.entity.ts";
 import type { Asked, RetryPolicy } from "./payment.ts";
 
@@ -29,6 +30,8 @@ interface Keyed extends Identity {
   readonly requestDigest: Buffer;
   /** What was asked for, in texts that can be compared. */
   readonly asked: Asked;
+  /** Of the call that it came with (W3C Trace Context). */
+  readonly traceparent: string | null;
 }
 
 /** A request to move money, checked and ready for the ledger. */
@@ -158,7 +161,7 @@ export function findDifference(sent: Asked, stored: Asked): string | undefined {
 
 /** The parts that all commands of callers have. The fields of `asked` are in a fixed order. */
 export function keyedCommand(
-  principal: Principal,
+  { principal, traceparent }: Pick<Call, "principal" | "traceparent">,
   { idempotencyKey, asked, nowMs }: { idempotencyKey: string; asked: Asked; nowMs: number },
 ): Keyed {
   return {
@@ -169,6 +172,7 @@ export function keyedCommand(
     idempotencyKey,
     requestDigest: digestAsked(asked),
     asked,
+    traceparent: traceparent ?? null,
   };
 }
 

@@ -1,4 +1,4 @@
-import { create, fromBinary, toBinary, toJsonString } from "@bufbuild/protobuf";
+import { create, fromBinary, toBinary, toJson } from "@bufbuild/protobuf";
 import { timestampDate, timestampFromDate } from "@bufbuild/protobuf/wkt";
 import {
   PaymentEventSchema,
@@ -30,7 +30,7 @@ export function decodePaymentEvent(payload: Uint8Array) {
   const event = fromBinary(PaymentEventSchema, payload);
   const payment = event.payment!;
   return {
-    json: toJsonString(PaymentEventSchema, event, { alwaysEmitImplicit: true }),
+    json: toJson(PaymentEventSchema, event, { alwaysEmitImplicit: true }),
     event: {
       sequence: event.sequence,
       type: nameOf(PaymentEventType, event.type),

@@ -6,6 +6,7 @@ const ALLOWED_HEADERS = [
   ...cors.allowedHeaders,
   "Authorization",
   "Idempotency-Key",
+  "Traceparent",
   "X-Request-Id",
 ].join(", ");
 const EXPOSED_HEADERS = [...cors.exposedHeaders, "Retry-After", "X-Request-Id"].join(", ");

@@ -1,6 +1,7 @@
 import { create, toBinary, toJsonString, type Message, type Registry } from "@bufbuild/protobuf";
 import type { Clock } from "../kernel/clock.ts";
 import { ServiceError } from "../kernel/errors.ts";
+import { readTraceparent } from "../kernel/trace-context.ts";
 import type { Logger } from "../platform/logger.ts";
 import type { ReportCall } from "./call-report.ts";
 import { timeoutMsOf } from "./deadline.ts";
@@ -117,7 +118,11 @@ async function work(call: UnaryCall): Promise<void> {
     protocolName: format.protocol,
     request,
     response,
-    call: principal && { principal, deadlineMs },
+    call: principal && {
+      principal,
+      deadlineMs,
+      traceparent: readTraceparent(request.headers["traceparent"]),
+    },
     deadlineMs,
     clock: deps.clock,
   });

@@ -4,10 +4,11 @@ import { fromBinary } from "@bufbuild/protobuf";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from "vitest";
 import { PaymentEventSchema } from "../../gen/instantpayment/v1/payment_pb.ts";
 import { shardOf } from "../../src/events/shard.ts";
+import type { Call } from "../../src/kernel/call.ts";
 import { followByRule } from "../support/event-consumer.ts";
 import { expectInvariants } from "../support/invariants.ts";
 import { createTestKafka, readTopic, type TopicReader } from "../support/kafka-topic.ts";
-import { createMigratedDatabase, openLedger, type TestLedger } from "../support/ledger.ts";
+import { callAs, createMigratedDatabase, openLedger, type TestLedger } from "../support/ledger.ts";
 import type { TestDatabase } from "../support/postgres.ts";
 import { until } from "../support/relay.ts";
 import { startTestApp, type TestApp } from "../support/running-app.ts";
@@ -65,19 +66,26 @@ const unpublished = async () =>
     .flat()
     .join();
 
-async function pay(count: number, changes: { metadata?: Record<string, string> } = {}) {
+async function pay(
+  count: number,
+  changes: { metadata?: Record<string, string> } = {},
+  call: Partial<Call> = {},
+) {
   const debtor = await ledger.open({ overdraftMode: "UNBOUNDED" });
   const creditor = await ledger.open({ ownerId: "bob" });
   const payment = { debtorAccountId: debtor.id, creditorAccountId: creditor.id, amountMinor: 1n };
   const paid = await Promise.all(
-    Array.from({ length: count }, () => ledger.pay({ ...payment, ...changes })),
+    Array.from({ length: count }, () =>
+      ledger.pay({ ...payment, ...changes }, { ...callAs("admin"), ...call }),
+    ),
   );
   return paid.map(({ payment: { id } }) => id);
 }
 
 test("makes its topic, and publishes CloudEvents with a Protobuf body under the payment's id", async () => {
   await startApp("relay");
-  const [paymentId] = await pay(1);
+  const traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+  const [paymentId] = await pay(1, {}, { traceparent });
   await until(async () => (await unpublished()) === "0", "it's published");
   reader = await readTopic(kafka.brokers, topic);
   await until(() => reader!.messages.length === 1, "it's read");
@@ -96,6 +104,7 @@ test("makes its topic, and publishes CloudEvents with a Protobuf body under the 
     ce_time: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/),
     ce_partitionkey: paymentId,
     ce_dataschema: "proto:instantpayment.v1.PaymentEvent",
+    traceparent,
   });
   const admin = createTestKafka(kafka.brokers).admin();
   await admin.connect();

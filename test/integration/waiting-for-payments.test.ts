@@ -38,7 +38,7 @@ function captureTooMuch(target: PaymentRow): CaptureCommand {
   const nowMs = ledger.databaseClock.now();
   const key = { idempotencyKey: randomUUID(), asked: {}, nowMs };
   const amount = { currencyCode: "EUR", amountMinor: 11n };
-  const base = keyedCommand(callAs("admin").principal, key);
+  const base = keyedCommand(callAs("admin"), key);
   return { ...base, kind: "capture", target, amount, final: true };
 }
 

@@ -53,6 +53,6 @@ export function testCommand(
   const request = testRequest(settings);
   const asked = askedOfCreate(request);
   const principal = { ownerId: "alice", scopes: new Set<never>() };
-  const base = keyedCommand(principal, { idempotencyKey: "", asked, nowMs: TEST_TIME_MS });
+  const base = keyedCommand({ principal }, { idempotencyKey: "", asked, nowMs: TEST_TIME_MS });
   return { ...base, kind: "create", idempotencyKey: `key of ${base.id}`, request, ...caller };
 }

@@ -39,7 +39,11 @@ function postOperation(method: DescMethod, scope: string, readOnly: boolean): Js
   return {
     ...describe(method, scope, isUnary ? "" : STREAM_NOTE),
     operationId: method.localName,
-    parameters: [...(hasKey && isUnary ? [parameter("IdempotencyKey")] : []), parameter("Timeout")],
+    parameters: [
+      ...(hasKey && isUnary ? [parameter("IdempotencyKey")] : []),
+      ...(method.parent.name === "PaymentService" && !readOnly ? [parameter("Traceparent")] : []),
+      parameter("Timeout"),
+    ],
     requestBody: {
       required: true,
       content: { [mediaType]: { schema: schemaRef(method.input), ...withExample(example) } },
@@ -114,6 +118,14 @@ export const PARAMETERS = {
     description:
       "The idempotency key, instead of the field `idempotencyKey`. Both and different is refused.",
     schema: { type: "string", pattern: "^[ -~]{1,128}$" },
+  },
+  Traceparent: {
+    name: "traceparent",
+    in: "header",
+    description:
+      "The trace that the call belongs to (W3C Trace Context). Its events in Kafka carry it; one " +
+      "that isn't valid is ignored.",
+    schema: { type: "string", example: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01" },
   },
   Timeout: {
     name: "Connect-Timeout-Ms",

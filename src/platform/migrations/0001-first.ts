@@ -162,6 +162,7 @@ const statements = [
     event_id uuid not null,
     shard smallint not null,
     payload bytea not null,
+    traceparent text,
     publish_time timestamptz(3),
     primary key (payment_id, sequence, create_time),
     constraint payment_event_shard_check check (shard between 0 and 63)
