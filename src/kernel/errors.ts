@@ -142,8 +142,8 @@ export const ERROR_CATALOGUE = {
     fix: "Wait as long as RetryInfo says and send the same request again.",
   },
   UNIMPLEMENTED: {
-    cause: "There is no such method.",
-    fix: "Check the path and the service's version.",
+    cause: "There is no such method, or only instances of another role have it.",
+    fix: "Check the path and the service's version; call an instance of the role that is named.",
   },
   INTERNAL: {
     cause: "A fault of the service. The log has it under the answer's request id.",

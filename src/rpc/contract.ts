@@ -5,7 +5,10 @@ import { ApiKeyService } from "../../gen/instantpayment/v1/api_key_service_pb.ts
 import { LedgerService } from "../../gen/instantpayment/v1/ledger_service_pb.ts";
 import { PaymentService } from "../../gen/instantpayment/v1/payment_service_pb.ts";
 
-/** What implements the contract; a service that this instance doesn't offer is undefined. */
+/**
+ * What implements the contract, by the roles that have it where a role is needed for it; a service
+ * that this instance doesn't offer is undefined.
+ */
 export interface Implementations {
   readonly payments: ServiceImpl<typeof PaymentService> | undefined;
   readonly accounts: ServiceImpl<typeof AccountService> | undefined;
@@ -16,6 +19,8 @@ export interface Implementations {
 /** The services that an instance offers, and what registers them. */
 export interface Contract {
   readonly services: readonly DescService[];
+  /** The roles that offer the services that this instance doesn't, by the services' full names. */
+  readonly rolesElsewhere: ReadonlyMap<string, string>;
   readonly routes: (router: ConnectRouter) => void;
 }
 
@@ -23,10 +28,14 @@ export interface Contract {
 export function implementContract(implementations: Implementations): Contract {
   const { payments, accounts, ledger, keys } = implementations;
   const services: DescService[] = [LedgerService, ApiKeyService];
+  const rolesElsewhere = new Map<string, string>();
   if (accounts !== undefined) services.unshift(AccountService);
+  else rolesElsewhere.set(AccountService.typeName, "accounts");
   if (payments !== undefined) services.unshift(PaymentService);
+  else rolesElsewhere.set(PaymentService.typeName, "payments");
   return {
     services,
+    rolesElsewhere,
     routes(router) {
       if (payments !== undefined) router.service(PaymentService, payments);
       if (accounts !== undefined) router.service(AccountService, accounts);

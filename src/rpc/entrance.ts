@@ -24,6 +24,8 @@ export interface EntranceDeps {
   readonly httpRoutes: ReadonlyMap<string, HttpHandler>;
   readonly unaryMethods: ReadonlyMap<string, UnaryMethod>;
   readonly streamPaths: ReadonlySet<string>;
+  /** The roles that offer services that this instance doesn't, by the services' full names. */
+  readonly rolesElsewhere: ReadonlyMap<string, string>;
   readonly serveUnary: (request: UnaryRequest) => Promise<void>;
   readonly serveStream: HttpHandler;
   readonly logger: Logger;
@@ -75,6 +77,13 @@ async function enter(
   if (page !== undefined) {
     response.setHeader("x-request-id", requestId);
     await page(request, response);
+    return;
+  }
+  const [, service = ""] = path.split("/");
+  const role = deps.rolesElsewhere.get(service);
+  if (role !== undefined) {
+    const message = `${service} is served by instances that have ${role} in ROLES: this one doesn't`;
+    refuse(request, response, requestId, 501, "UNIMPLEMENTED", message);
     return;
   }
   refuse(request, response, requestId, 404, "UNIMPLEMENTED", "there is nothing at this path");

@@ -35,6 +35,8 @@ export interface RpcServerOptions {
   readonly routes: (router: ConnectRouter) => void;
   /** What reflection and health tell of: the services that `routes` registers. */
   readonly services: readonly DescService[];
+  /** The roles that offer services of the contract that this instance doesn't, by full names. */
+  readonly rolesElsewhere?: ReadonlyMap<string, string>;
   readonly isReady: () => boolean;
   readonly logger: Logger;
   /** Told of every call that ended. */
@@ -116,6 +118,7 @@ function createHandlers(
     streamPaths: new Set(
       table.streams.map(({ spec: { method } }) => `/${method.parent.typeName}/${method.name}`),
     ),
+    rolesElsewhere: options.rolesElsewhere ?? new Map(),
     serveUnary: unary.serve,
     serveStream: createStreamHandler({ ...deps, streams: table.streams, shutdownSignal }),
     logger,
