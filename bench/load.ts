@@ -43,6 +43,7 @@ export async function runLoad(
       `-pattern=${scenario.pattern}`,
       `-callers=${scenario.callers}`,
       `-batch=${scenario.batch}`,
+      `-rate=${scenario.callsPerSecond}`,
       `-warm=${warmMs}ms`,
       `-window=${windowMs}ms`,
     ],

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Client } from "pg";
-import { startKafka } from "../test/support/services/kafka.ts";
+import { startKafka, type KafkaService } from "../test/support/services/kafka.ts";
 import { startService } from "./service.ts";
 
 /** A process that publishes the payments of a database, and the Kafka that it publishes to. */
@@ -9,12 +9,19 @@ export interface EventRelay {
   /** How many events wait. */
   unpublished(): Promise<number>;
   untilPublished(): Promise<void>;
+  readonly pid: number;
+  /** Of its Kafka. */
+  readonly brokers: readonly string[];
   stop(): Promise<void>;
 }
 
 /** Starts a Kafka of its own and one relay beside the services. Throws if Kafka can't be had. */
 export async function startRelay(databaseUrl: string): Promise<EventRelay> {
-  const kafka = await startKafka({ own: true });
+  return startRelayOf(databaseUrl, await startKafka({ own: true }));
+}
+
+/** Starts one relay beside the services, and has it end the Kafka that it's given. */
+export async function startRelayOf(databaseUrl: string, kafka: KafkaService): Promise<EventRelay> {
   const process = await startService(databaseUrl, randomUUID(), {
     ROLES: "relay",
     KAFKA_BROKERS: kafka.brokers.join(","),
@@ -30,6 +37,8 @@ export async function startRelay(databaseUrl: string): Promise<EventRelay> {
   }
 
   return {
+    pid: process.pid,
+    brokers: kafka.brokers,
     unpublished,
     async untilPublished() {
       while ((await unpublished()) > 0) await sleep(200);

@@ -21,6 +21,8 @@ export interface ServiceScenario {
   readonly callers: number;
   /** Payments of a BatchCreatePayments call; 0: CreatePayment. */
   readonly batch: number;
+  /** 0: as many as the callers can. */
+  readonly callsPerSecond: number;
   /** Instances of the service, each of which gets its part of the connections. */
   readonly processes: 1 | 2 | 3;
   /** They queue for hot accounts in a Redis on the same machine. */
@@ -83,13 +85,14 @@ function pgbench(
 }
 
 /** With 64 callers over JSON, one process and small tables unless it is told otherwise. */
-function service(differs: Partial<ServiceScenario>): ServiceScenario {
+export function service(differs: Partial<ServiceScenario>): ServiceScenario {
   const scenario = {
     kind: "service",
     protocol: "json",
     pattern: "uniform",
     callers: 64,
     batch: 0,
+    callsPerSecond: 0,
     processes: 1,
     redis: false,
     relay: false,

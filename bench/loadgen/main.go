@@ -1,5 +1,5 @@
 // Loadgen pays in closed loop: each caller has a connection of its own and sends the next request
-// when the last one is answered. It is made to take little of the CPU that it shares with the
+// when the last one is answered, or at a given rate as long as there are callers enough. It is made to take little of the CPU that it shares with the
 // service. On standard output: "measuring" and "measured" at the window's ends, then the result as
 // one JSON object. The API key is read from API_KEY.
 package main
@@ -25,6 +25,7 @@ type options struct {
 	callers   int
 	warm      time.Duration
 	window    time.Duration
+	every     time.Duration
 	payments  paymentOptions
 }
 
@@ -56,6 +57,7 @@ func main() {
 	o := parse()
 	var measuring, stopped atomic.Bool
 	var running sync.WaitGroup
+	next := pace(o.every)
 	tallies := make([]tally, o.callers)
 	for i := range tallies {
 		c, err := dial(o, o.addresses[i%len(o.addresses)])
@@ -70,7 +72,7 @@ func main() {
 			}
 		}
 		running.Go(func() {
-			work(c, newPayments(payments, o.protocol), counted, &measuring, &stopped)
+			work(c, newPayments(payments, o.protocol), counted, next, &measuring, &stopped)
 		})
 	}
 	time.Sleep(o.warm)
@@ -88,6 +90,7 @@ func main() {
 
 func parse() options {
 	var o options
+	rate := flag.Int("rate", 0, "requests a second of all callers; 0: as many as they can")
 	addresses := flag.String("addresses", "", "host:port,...: the callers are spread over them")
 	flag.StringVar(&o.protocol, "protocol", "json", "json (HTTP/1.1) or grpc (h2c)")
 	flag.IntVar(&o.callers, "callers", 1, "connections, each with one request at a time")
@@ -97,6 +100,9 @@ func parse() options {
 	flag.StringVar(&o.payments.pattern, "pattern", "uniform", "uniform, hot-debtor, hot-creditor or beside-hot")
 	flag.IntVar(&o.payments.batch, "batch", 0, "payments of a BatchCreatePayments; 0: CreatePayment")
 	flag.Parse()
+	if *rate > 0 {
+		o.every = time.Second / time.Duration(*rate)
+	}
 	o.addresses = strings.Split(*addresses, ",")
 	return o
 }
@@ -114,10 +120,22 @@ func dial(o options, address string) (connection, error) {
 	return dialJSON(address, path, key, deadline)
 }
 
-func work(c connection, p *payments, t *tally, measuring, stopped *atomic.Bool) {
+// Pace returns a function that waits for the caller's turn: one request for each interval.
+func pace(every time.Duration) func() {
+	var turns atomic.Int64
+	start := time.Now()
+	return func() {
+		if every > 0 {
+			time.Sleep(time.Until(start.Add(every * time.Duration(turns.Add(1)))))
+		}
+	}
+}
+
+func work(c connection, p *payments, t *tally, next func(), measuring, stopped *atomic.Bool) {
 	t.refusals = map[string]int{}
 	for !stopped.Load() {
 		body := p.next()
+		next()
 		start := time.Now()
 		settled, refusal, err := c.call(body)
 		fatal(err)

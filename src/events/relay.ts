@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { backoffMs } from "../kernel/backoff.ts";
 import type { Clock, DatabaseClock } from "../kernel/clock.ts";
+import { createTurns } from "../kernel/turns.ts";
 import type { Logger } from "../platform/logger.ts";
 import type { RelayMetrics } from "../platform/metrics.ts";
 import { MAX_EVENTS, type Outbox } from "./outbox.ts";
@@ -60,20 +61,19 @@ export function createRelay(deps: RelayDeps): Relay {
   const halts = new Map<number, Halt>();
   let awake = Promise.withResolvers<void>();
   let running: Promise<unknown> = Promise.resolve();
+  const inTurn = createTurns();
   let failures = 0;
-  let turn = 0;
 
   async function publishForEver(): Promise<void> {
     let idleMs = IDLE_MS.first;
     while (!stopping.signal.aborted) {
       const startMs = clock.monotonicMs();
       awake = Promise.withResolvers();
-      const found = await publishOnce().catch(noteFailure);
+      const found = await publishNext().catch(noteFailure);
       if (found === "failed") {
         await pause(backoffMs(failures, BACKOFF_MS.first, BACKOFF_MS.most));
       } else if (found > 0) {
         idleMs = IDLE_MS.first;
-        // A backlog is published without a break.
         if (found < MAX_EVENTS) await pause(startMs + PACE_MS - clock.monotonicMs());
       } else {
         await Promise.race([pause(idleMs), awake.promise]);
@@ -82,12 +82,38 @@ export function createRelay(deps: RelayDeps): Relay {
     }
   }
 
-  /** Returns how many events were found. */
-  async function publishOnce(): Promise<number> {
+  /** Returns how many events were found at first; if there is a backlog it's published. */
+  async function publishNext(): Promise<number> {
+    const found = await publishOnce(isAny);
+    if (found === MAX_EVENTS) await publishBacklog();
+    return found;
+  }
+
+  /**
+   * Without a break, and by halves: while Kafka takes events of one, PostgreSQL marks and reads
+   * those of the other. Ends as soon as one has nothing left or fails.
+   */
+  async function publishBacklog(): Promise<void> {
+    let goesOn = true;
+    const halves = [isEven, isOdd].map(async (half) => {
+      try {
+        while (goesOn && !stopping.signal.aborted) {
+          if ((await publishOnce(half)) < MAX_EVENTS) goesOn = false;
+        }
+      } finally {
+        goesOn = false;
+      }
+    });
+    const ended = await Promise.allSettled(halves);
+    for (const half of ended) if (half.status === "rejected") throw half.reason;
+  }
+
+  /** Returns how many events were found of those shards. */
+  async function publishOnce(ofShards: (shard: number) => boolean): Promise<number> {
     await publisher.open();
-    await leases.yieldSurplus();
+    await leases.yieldSurplus(ofShards);
     const epochs = leases.held();
-    const shards = nextShards([...epochs.keys()]);
+    const shards = nextShards([...epochs.keys()].filter(ofShards));
     if (shards.length === 0) return 0;
     const events = await outbox.unpublished(shards);
     if (events.length === 0) return 0;
@@ -102,11 +128,11 @@ export function createRelay(deps: RelayDeps): Relay {
     return events.length;
   }
 
-  /** Those that aren't halted; each time another one first, since the last may be left out. */
+  /** Those that aren't halted, any of them first, since the last may be left out. */
   function nextShards(shards: readonly number[]): number[] {
     const nowMs = clock.monotonicMs();
     const ready = shards.filter((shard) => (halts.get(shard)?.untilMs ?? 0) <= nowMs);
-    const first = ready.length === 0 ? 0 : (turn += 16) % ready.length;
+    const first = Math.floor(Math.random() * ready.length);
     return [...ready.slice(first), ...ready.slice(0, first)];
   }
 
@@ -133,9 +159,11 @@ export function createRelay(deps: RelayDeps): Relay {
   }
 
   async function isPublished(events: OutboxEvent[], published: OutboxEvent[]): Promise<boolean> {
-    if (leases.held().size === 0) throw new Error("the leases have run out");
     try {
-      await publisher.publish(events);
+      await inTurn(async () => {
+        if (leases.held().size === 0) throw new Error("the leases have run out");
+        await publisher.publish(events);
+      });
     } catch (error) {
       if (!(error instanceof RefusedEventsError)) throw error;
       metrics.countError();
@@ -201,3 +229,7 @@ export function createRelay(deps: RelayDeps): Relay {
     },
   };
 }
+
+const isAny = (): boolean => true;
+const isEven = (shard: number): boolean => shard % 2 === 0;
+const isOdd = (shard: number): boolean => shard % 2 === 1;

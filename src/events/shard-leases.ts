@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import type { Clock, DatabaseClock } from "../kernel/clock.ts";
+import { createTurns } from "../kernel/turns.ts";
 import type { Database } from "../platform/database.ts";
 import { SHARDS } from "./shard.ts";
 
@@ -12,8 +13,8 @@ export interface ShardLeases {
   renew(): Promise<void>;
   /** Shards with the epoch of their lease; none once it may have run out. */
   held(): ReadonlyMap<number, number>;
-  /** Gives back what is more than this relay's part, since others have come. */
-  yieldSurplus(): Promise<void>;
+  /** Gives back those of `shards` that are more than this relay's part, since others have come. */
+  yieldSurplus(shards: (shard: number) => boolean): Promise<void>;
   /** Gives everything back. */
   release(): Promise<void>;
 }
@@ -66,14 +67,8 @@ export function createShardLeases(deps: ShardLeasesDeps): ShardLeases {
   let validUntilMs = Number.NEGATIVE_INFINITY;
   let share = SHARDS;
 
-  let last: Promise<unknown> = Promise.resolve();
-
-  /** One after the other, or an answer on its way would bring back what was given back. */
-  function inTurn(work: () => Promise<void>): Promise<void> {
-    const done = last.then(work);
-    last = done.catch(() => undefined);
-    return done;
-  }
+  // Or an answer on its way would bring back what was given back.
+  const inTurn = createTurns();
 
   async function giveBack(shards: readonly number[]): Promise<void> {
     for (const shard of shards) leased.delete(shard);
@@ -85,9 +80,9 @@ export function createShardLeases(deps: ShardLeasesDeps): ShardLeases {
     held() {
       return clock.monotonicMs() < validUntilMs ? leased : new Map<number, number>();
     },
-    async yieldSurplus() {
+    async yieldSurplus(shards) {
       if (leased.size <= share) return;
-      await inTurn(() => giveBack([...leased.keys()].slice(share)));
+      await inTurn(() => giveBack([...leased.keys()].slice(share).filter(shards)));
     },
     release: () =>
       inTurn(async () => {

@@ -30,8 +30,8 @@ export interface Database {
 
 const migrations = [{ name: "0001-first", class: FirstMigration }];
 
-/** For events and for leases, neither of which waits for the other. */
-const OUTBOX_CONNECTIONS = 2;
+/** For both halves of a backlog and for leases, none of which waits for another. */
+const OUTBOX_CONNECTIONS = 3;
 
 /** Connects lazily: the first query finds out whether PostgreSQL is there. */
 export async function openDatabase(options: DatabaseOptions): Promise<Database> {

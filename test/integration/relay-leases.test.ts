@@ -27,7 +27,7 @@ test("Leases are shared anew when a relay comes and when one is gone", async () 
     for (let i = 0; i < count; i++) {
       for (const relay of relays) {
         await relay.renew();
-        await relay.yieldSurplus();
+        await relay.yieldSurplus(() => true);
       }
     }
   };
