@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import type { Admin, Consumer, Kafka, KafkaMessage } from "kafkajs";
+import type { Consumer, Kafka, KafkaMessage } from "kafkajs";
 
 /** What is shown of a message. */
 export interface TailedEvent {
@@ -36,11 +36,11 @@ interface Seen extends TailedEvent {
  */
 export async function tailTopic(kafka: Kafka, options: TailOptions): Promise<void> {
   const groupId = `instant-payment-tail-${randomUUID()}`;
+  const partitions = await startOffsets(kafka, options);
   const admin = kafka.admin({ retry: RETRY });
   const consumer = kafka.consumer({ groupId, maxWaitTimeInMs: 100, retry: RETRY });
   try {
     await admin.connect();
-    const partitions = await startOffsets(admin, options);
     await admin.setOffsets({
       groupId,
       topic: options.topic,
@@ -54,13 +54,22 @@ export async function tailTopic(kafka: Kafka, options: TailOptions): Promise<voi
   }
 }
 
-/** Where to begin in each partition, and where what is there now ends. */
-async function startOffsets(admin: Admin, { topic, limit }: TailOptions): Promise<Span[]> {
-  return (await admin.fetchTopicOffsets(topic)).map(({ partition, low, high }) => ({
-    partition,
-    first: Math.max(Number(low), Number(high) - limit),
-    end: Number(high),
-  }));
+/**
+ * Where to begin in each partition, and where what is there now ends. The first to ask Kafka: who
+ * can't reach it or has no topic is told so at once.
+ */
+async function startOffsets(kafka: Kafka, { topic, limit }: TailOptions): Promise<Span[]> {
+  const admin = kafka.admin();
+  try {
+    await admin.connect();
+    return (await admin.fetchTopicOffsets(topic)).map(({ partition, low, high }) => ({
+      partition,
+      first: Math.max(Number(low), Number(high) - limit),
+      end: Number(high),
+    }));
+  } finally {
+    await admin.disconnect();
+  }
 }
 
 async function readTail(

@@ -1,3 +1,5 @@
+import { securedSettings, type SecuredListener } from "./kafka-secured.ts";
+
 /** Where one broker listens and keeps its data. */
 export interface BrokerAddress {
   readonly host: string;
@@ -5,21 +7,25 @@ export interface BrokerAddress {
   readonly controllerPort: number;
   /** Absent: the image's own. */
   readonly logDirs?: string;
+  /** Beside the plain one. */
+  readonly secured?: SecuredListener | undefined;
 }
 
 /** Settings of one node for tests, broker and controller (KRaft), reached at 127.0.0.1. */
 export function brokerSettings(address: BrokerAddress): Readonly<Record<string, string>> {
-  const { host, port, controllerPort, logDirs } = address;
+  const { host, port, controllerPort, logDirs, secured } = address;
+  const securedAt = secured ? `SECURED://127.0.0.1:${secured.port},` : "";
   return {
     "process.roles": "broker,controller",
     "node.id": "1",
     "controller.quorum.voters": `1@127.0.0.1:${controllerPort}`,
-    listeners: `PLAINTEXT://${host}:${port},CONTROLLER://127.0.0.1:${controllerPort}`,
-    "advertised.listeners": `PLAINTEXT://127.0.0.1:${port}`,
-    "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+    listeners: `${securedAt}PLAINTEXT://${host}:${port},CONTROLLER://127.0.0.1:${controllerPort}`,
+    "advertised.listeners": `${securedAt}PLAINTEXT://127.0.0.1:${port}`,
+    "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SECURED:SASL_SSL",
     "inter.broker.listener.name": "PLAINTEXT",
     "controller.listener.names": "CONTROLLER",
     ...(logDirs === undefined ? {} : { "log.dirs": logDirs }),
+    ...(secured && securedSettings(secured)),
     // One broker: every internal topic has one replica.
     "offsets.topic.replication.factor": "1",
     "offsets.topic.num.partitions": "1",

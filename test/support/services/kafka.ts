@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { Kafka, logLevel } from "kafkajs";
 import { hasDocker, startContainer } from "./container-service.ts";
 import { brokerSettings } from "./kafka-settings.ts";
+import { scramArguments, type SecuredListener } from "./kafka-secured.ts";
 import { run, startProcess } from "./process-service.ts";
 import { freePort } from "../../../src/platform/listen.ts";
 import { cached, externalService, findProgram } from "./service.ts";
@@ -14,6 +15,12 @@ export interface KafkaService extends Service {
   readonly brokers: string[];
 }
 
+/** How a Kafka is to be had. */
+export interface KafkaOptions extends ServiceOptions {
+  /** A listener beside the plain one; not to be had by Docker. */
+  readonly secured?: SecuredListener;
+}
+
 const TIMEOUT_MS = 60_000;
 /** 16 bytes in base64url; any will do. */
 const CLUSTER_ID = "MkU3OEVBNTcwNTJENDM2Qk";
@@ -22,7 +29,7 @@ const CLUSTER_ID = "MkU3OEVBNTcwNTJENDM2Qk";
  * A real Kafka: KAFKA_BROKERS, the one on PATH, Docker, or else the broker's jars by Maven (43 MB,
  * needs Java 17). Throws, in one line, if none of them is to be had.
  */
-export async function startKafka(options: ServiceOptions = {}): Promise<KafkaService> {
+export async function startKafka(options: KafkaOptions = {}): Promise<KafkaService> {
   const given = process.env["KAFKA_BROKERS"];
   if (given && !options.own) {
     return { ...externalService("KAFKA_BROKERS"), brokers: given.split(",") };
@@ -31,7 +38,8 @@ export async function startKafka(options: ServiceOptions = {}): Promise<KafkaSer
   const brokers = [`127.0.0.1:${port}`];
   const common = { name: "kafka", probe: () => askForBrokers(brokers), timeoutMs: TIMEOUT_MS };
   const onPath = programsOnPath();
-  if (!onPath && (await hasDocker())) {
+  const { secured } = options;
+  if (!onPath && !secured && (await hasDocker())) {
     const settings = brokerSettings({ host: "0.0.0.0", port, controllerPort: port + 1 });
     const environment = Object.fromEntries(
       Object.entries(settings).map(([name, value]) => [
@@ -49,12 +57,19 @@ export async function startKafka(options: ServiceOptions = {}): Promise<KafkaSer
     source: programs.source,
     async prepare(folder) {
       const logDirs = join(folder, "data");
-      const settings = brokerSettings({ host: "127.0.0.1", port, controllerPort, logDirs });
+      const settings = brokerSettings({
+        host: "127.0.0.1",
+        port,
+        controllerPort,
+        logDirs,
+        secured,
+      });
       const lines = Object.entries(settings).map(([name, value]) => `${name}=${value}\n`);
       const file = join(folder, "server.properties");
       writeFileSync(file, lines.join(""));
       const [program = "", ...args] = programs.format;
-      await run(program, ...args, "format", "-t", CLUSTER_ID, "-c", file);
+      const logins = secured ? scramArguments(secured) : [];
+      await run(program, ...args, "format", "-t", CLUSTER_ID, "-c", file, ...logins);
     },
     command: (folder) => [...programs.serve, join(folder, "server.properties")],
   });
