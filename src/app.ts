@@ -113,7 +113,6 @@ export function createApp(options: AppOptions): App {
     if (migrations.length > 0) logger.info({ migrations }, "migrated");
     const isScheduler = config.ROLES.includes("scheduler");
     if (isScheduler) closers.push(startPartitionJob(database, logger));
-
     const publisher = createPublisher(config);
     const checks = {
       serving: async () => {
@@ -131,7 +130,8 @@ export function createApp(options: AppOptions): App {
     closers.push(() => admin.close());
     const adminUrl = urlOf("http", host, await admin.start());
 
-    const relay = publisher && createEventRelay({ database, publisher, logger, metrics });
+    const watched = { database, logger, metrics };
+    const relay = publisher && createEventRelay({ publisher, ...watched });
     if (relay) closers.push(() => relay.stop());
     relay?.start();
     const observe: BatchObserver = (batch) => {
@@ -141,7 +141,7 @@ export function createApp(options: AppOptions): App {
     const useCases = createUseCases(config, database, { ...hotAccounts, observe });
     metrics.watchQueue(() => useCases.ledger.waiting);
     closers.push(() => useCases.ledger.drain());
-    if (isScheduler) closers.push(startDueJob(useCases.runDuePayments, logger));
+    if (isScheduler) closers.push(startDueJob(useCases.runDuePayments, watched));
     const apiUrl = servesCalls(config) ? await serveCalls(database, useCases) : undefined;
     state = "serving";
     logger.info({ apiUrl, adminUrl, roles: config.ROLES }, "serving");

@@ -65,6 +65,29 @@ export interface RelayMetrics {
 /** What waits to be published, in the whole log. */
 type ReadBacklog = () => Promise<{ readonly events: number; readonly oldestSeconds: number }>;
 
+/**
+ * Adds gauges of what `read` finds, by the names of its parts; it's called once whenever the metrics
+ * are asked for. As long as it throws they are NaN, and the other metrics are there all the same.
+ */
+function addGauges<T extends Readonly<Record<string, number>>>(
+  registers: Registry[],
+  read: () => Promise<T>,
+  gauges: Readonly<Record<keyof T & string, { readonly name: string; readonly help: string }>>,
+): void {
+  let reading: Promise<T | undefined> | undefined;
+  const readOnce = () =>
+    (reading ??= read()
+      .catch(() => undefined)
+      .finally(() => (reading = undefined)));
+  for (const [part, about] of Object.entries(gauges)) {
+    const gauge: Gauge = new Gauge({
+      ...about,
+      registers,
+      collect: async () => gauge.set((await readOnce())?.[part] ?? Number.NaN),
+    });
+  }
+}
+
 /** Adds a relay's metrics to an app's; `readBacklog` is called whenever they are asked for. */
 export function createRelayMetrics({ registry }: Metrics, readBacklog: ReadBacklog): RelayMetrics {
   const registers = [registry];
@@ -84,29 +107,38 @@ export function createRelayMetrics({ registry }: Metrics, readBacklog: ReadBackl
     help: "Shards, of 64, that this relay publishes",
     registers,
   });
-  let reading: ReturnType<ReadBacklog> | undefined;
-  // Both are asked for at once. Without PostgreSQL nobody knows; other metrics are there all the same.
-  const read = () =>
-    (reading ??= readBacklog()
-      .catch(() => ({ events: Number.NaN, oldestSeconds: Number.NaN }))
-      .finally(() => (reading = undefined)));
-  const oldest: Gauge = new Gauge({
-    name: "instant_payment_outbox_oldest_seconds",
-    help: "How long the oldest unpublished event has been waiting, of all shards",
-    registers,
-    collect: async () => oldest.set((await read()).oldestSeconds),
-  });
-  const backlog: Gauge = new Gauge({
-    name: "instant_payment_outbox_events",
-    help: "Events that wait to be published, of all shards, counted up to a million",
-    registers,
-    collect: async () => backlog.set((await read()).events),
+  addGauges(registers, readBacklog, {
+    oldestSeconds: {
+      name: "instant_payment_outbox_oldest_seconds",
+      help: "How long the oldest unpublished event has been waiting, of all shards",
+    },
+    events: {
+      name: "instant_payment_outbox_events",
+      help: "Events that wait to be published, of all shards, counted up to a million",
+    },
   });
   return {
     observeLag: (seconds) => lag.observe(Math.max(0, seconds)),
     countError: () => errors.inc(),
     setLeases: (shards) => leases.set(shards),
   };
+}
+
+/** What is due and hasn't been done, in the whole database. */
+type ReadOverdue = () => Promise<{ readonly payments: number; readonly oldestSeconds: number }>;
+
+/** Adds a scheduler's metrics to an app's; `readOverdue` is called whenever they are asked for. */
+export function createDueMetrics({ registry }: Metrics, readOverdue: ReadOverdue): void {
+  addGauges([registry], readOverdue, {
+    payments: {
+      name: "instant_payment_due_payments",
+      help: "Payments whose expiry or next attempt is due and not done, counted up to 100,000",
+    },
+    oldestSeconds: {
+      name: "instant_payment_due_oldest_seconds",
+      help: "For how long the longest overdue payment has been due",
+    },
+  });
 }
 
 /** What is measured of hot accounts. */

@@ -1,6 +1,16 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import type { Database } from "../platform/database.ts";
 import type { Logger } from "../platform/logger.ts";
-import { MAX_CLAIM, type RunDuePayments } from "./due-payments.ts";
+import { createDueMetrics, type Metrics } from "../platform/metrics.ts";
+import { findOverdue, MAX_CLAIM, type RunDuePayments } from "./due-payments.ts";
+
+/** What the job works with besides. */
+export interface DueJobParts {
+  readonly database: Pick<Database, "orm">;
+  readonly logger: Logger;
+  /** Get what is overdue added. */
+  readonly metrics: Metrics;
+}
 
 /** How often to look: what is due is done within a second, with time to spare for the work. */
 const EVERY_MS = 200;
@@ -9,7 +19,9 @@ const EVERY_MS = 200;
  * Does what is due of payments, round after round. A round that fails is logged and what it left
  * is due again. Returns what ends the job, after the round that is under way.
  */
-export function startDueJob(run: RunDuePayments, logger: Logger): () => Promise<void> {
+export function startDueJob(run: RunDuePayments, parts: DueJobParts): () => Promise<void> {
+  const { database, logger, metrics } = parts;
+  createDueMetrics(metrics, () => findOverdue(database));
   const stop = new AbortController();
   const ended = loop(run, logger, stop.signal);
   return () => {

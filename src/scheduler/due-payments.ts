@@ -4,12 +4,27 @@ import { ServiceError } from "../kernel/errors.ts";
 import { uuidv7 } from "../kernel/ids.ts";
 import type { GroupCommit } from "../ledger/group-commit.ts";
 import type { DueCommand } from "../payments/payment-command.ts";
+import type { Database } from "../platform/database.ts";
 
 /** What finding and doing what is due needs. */
 export interface DuePaymentsDeps {
   readonly orm: MikroORM;
   readonly ledger: GroupCommit;
   readonly databaseClock: DatabaseClock;
+}
+
+/** What is due and hasn't been done. */
+export interface OverduePayments {
+  /** Counted up to 100,000. */
+  readonly payments: number;
+  /** For how long the one that has waited longest has been due; 0 if there is none. */
+  readonly oldestSeconds: number;
+}
+
+/** Looks up what is overdue in the whole database, whoever has to do it. */
+export async function findOverdue({ orm }: Pick<Database, "orm">): Promise<OverduePayments> {
+  const rows = await orm.em.fork().execute<{ payments: number; oldest: number }[]>(OVERDUE);
+  return { payments: rows[0]!.payments, oldestSeconds: Math.max(0, rows[0]!.oldest) };
 }
 
 /** Expires and tries again what is due by PostgreSQL's clock; returns how many it claimed. */
@@ -34,6 +49,21 @@ const CLAIM = `
     order by due_time limit ${MAX_CLAIM} for no key update skip locked) found
   where p.create_time = found.create_time and p.id = found.id
   returning p.id, p.create_time, p.sequence, p.debtor_account_id, p.creditor_account_id`;
+
+const MAX_COUNTED = 100_000;
+
+/**
+ * By what the payments say themselves: a claim puts off `due_time`, and a payment that is claimed
+ * again and again is overdue all the same.
+ */
+const OVERDUE = `
+  select count(*)::int as payments,
+    coalesce(extract(epoch from clock_timestamp() - min(since)), 0)::float8 as oldest
+  from (
+    select least(expire_time, (attempts->-1->>'nextTime')::timestamptz) as since from payment
+    where due_time <= (select clock_timestamp()) + interval '${CLAIM_MS} ms'
+    order by due_time limit ${MAX_COUNTED}) found
+  where since <= clock_timestamp()`;
 
 interface ClaimedRow {
   readonly id: string;

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { expect, test } from "vitest";
 import { PaymentEntity } from "../../src/payments/payment.entity.ts";
 import { createLogger } from "../../src/platform/logger.ts";
+import { createMetrics } from "../../src/platform/metrics.ts";
 import { startDueJob } from "../../src/scheduler/due-job.ts";
 import { changesBy } from "../support/changes-by.ts";
 import { openLedger } from "../support/ledger.ts";
@@ -29,7 +30,9 @@ test("1,000 holds that expire at once while they are captured and cancelled end 
     ),
   );
   const logger = createLogger("fatal");
-  const jobs = [ledger, other].map((one) => startDueJob(one.runDuePayments, logger));
+  const jobs = [ledger, other].map((one) =>
+    startDueJob(one.runDuePayments, { database: one.database, logger, metrics: createMetrics() }),
+  );
 
   const told = await Promise.allSettled(
     holds.flatMap(({ payment }, i) =>
