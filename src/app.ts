@@ -77,6 +77,8 @@ export interface RunningApp {
 export interface App {
   /** Resolves once calls are taken, or events published. Throws StartupError; what was begun is ended by `close`. */
   start(): Promise<RunningApp>;
+  /** From now on it isn't ready, so that load balancers turn to others; all goes on as before. */
+  announceStop(): void;
   /** Lets what is under way finish and ends everything, in the reverse order of the start. */
   close(): Promise<void>;
 }
@@ -115,9 +117,7 @@ export function createApp(options: AppOptions): App {
     if (isScheduler) closers.push(startPartitionJob(database, logger));
     const publisher = createPublisher(config);
     const checks = {
-      serving: async () => {
-        if (state !== "serving") throw new Error(state);
-      },
+      serving: () => (state === "serving" ? Promise.resolve() : Promise.reject(new Error(state))),
       database: async () => void (await database.commitPool.query("select 1")),
       // Without Kafka payments go on: whoever takes calls stays ready.
       ...(publisher && !servesCalls(config) && { kafka: () => publisher.check() }),
@@ -168,6 +168,7 @@ export function createApp(options: AppOptions): App {
 
   return {
     start,
+    announceStop: () => void (state = "draining"),
     async close() {
       state = "draining";
       for (const close of closers.splice(0).toReversed()) {
@@ -223,7 +224,6 @@ function createUseCases(
 }
 
 type UseCases = ReturnType<typeof createUseCases>;
-
 type ServerParts = Pick<
   Parameters<typeof createRpcServer>[0],
   "authenticate" | "httpRoutes" | "isReady" | "logger" | "observe"

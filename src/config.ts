@@ -154,6 +154,13 @@ export const SETTINGS = {
     default: "10000",
     parse: wholeNumber(1, 1_000_000),
   },
+  SHUTDOWN_DELAY_MS: {
+    description:
+      "How long a stop goes on taking calls while /readyz says no, in milliseconds, so that a " +
+      "load balancer sees it first.",
+    default: "0",
+    parse: wholeNumber(0, 600_000),
+  },
   SHUTDOWN_GRACE_MS: {
     description: "How long a stop waits for running calls, in milliseconds.",
     default: "10000",

@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
 import { type Prepare, type PrepareUseCases, createApp } from "../app.ts";
 import { type Config, readConfig } from "../config.ts";
 import { servesCalls } from "../config-conflicts.ts";
@@ -39,9 +40,14 @@ export const serve: Command = {
       if (facts) print(json ? JSON.stringify(withoutKey(facts)) : banner(facts));
       else print(json ? JSON.stringify({ adminUrl }) : workerBanner(adminUrl, config.ROLES));
       const { signal, err } = await stopped;
-      if (signal === undefined) logger.fatal({ err }, "stopping after a fault");
-      else logger.info({ signal }, "stopping");
-      return signal === undefined ? 1 : 0;
+      app.announceStop();
+      if (signal === undefined) {
+        logger.fatal({ err }, "stopping after a fault");
+        return 1;
+      }
+      logger.info({ signal }, "stopping");
+      await sleep(config.SHUTDOWN_DELAY_MS);
+      return 0;
     } finally {
       endAnyway(config, logger);
       await app.close();

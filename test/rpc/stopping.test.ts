@@ -74,6 +74,23 @@ test("after PostgreSQL has stopped every call is unavailable, in every protocol"
   await app.stop();
 });
 
+test("before it stops it says that it isn't ready, and takes calls as before", async () => {
+  const app = await startTestApp();
+  app.announceStop();
+  const readiness = await fetch(`${app.adminUrl}/readyz`);
+  expect([readiness.status, await readiness.text()]).toEqual([
+    503,
+    expect.stringContaining("draining"),
+  ]);
+  for (const protocol of PROTOCOLS) {
+    const message = encode(protocol, GetAccountRequestSchema, ACCOUNT);
+    const authorization = `Bearer ${app.adminKey}`;
+    const outcome = await callUnary(app.apiUrl, protocol, GET_ACCOUNT, message, { authorization });
+    expectError(protocol, outcome, ["not_found", 404, "ACCOUNT_NOT_FOUND"]);
+  }
+  await app.stop();
+});
+
 test("while the service stops, calls under way end well and new ones are unavailable", async () => {
   const desk = await openPaymentDesk();
   const client = new Client({ connectionString: desk.databaseUrl });

@@ -10,6 +10,8 @@ export interface TestApp {
   readonly apiUrl: string;
   readonly adminUrl: string;
   readonly adminKey: string;
+  /** Not ready any more, but working. */
+  readonly announceStop: () => void;
   readonly stop: () => Promise<void>;
 }
 
@@ -37,6 +39,7 @@ export async function startTestApp(settings: Environment = {}): Promise<TestApp>
     apiUrl,
     adminUrl,
     adminKey,
+    announceStop: () => app.announceStop(),
     async stop() {
       await app.close();
       await database?.drop();
