@@ -18,6 +18,8 @@ export interface Implementations {
 
 /** The services that an instance offers, and what registers them. */
 export interface Contract {
+  /** All of the contract, whoever offers them. */
+  readonly described: readonly DescService[];
   readonly services: readonly DescService[];
   /** The roles that offer the services that this instance doesn't, by the services' full names. */
   readonly rolesElsewhere: ReadonlyMap<string, string>;
@@ -34,6 +36,7 @@ export function implementContract(implementations: Implementations): Contract {
   if (payments !== undefined) services.unshift(PaymentService);
   else rolesElsewhere.set(PaymentService.typeName, "payments");
   return {
+    described: [PaymentService, AccountService, LedgerService, ApiKeyService],
     services,
     rolesElsewhere,
     routes(router) {

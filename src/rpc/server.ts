@@ -33,10 +33,15 @@ export interface RpcServerOptions {
   readonly scopeOf?: ScopeOf;
   /** Registers the implementations. */
   readonly routes: (router: ConnectRouter) => void;
-  /** What reflection and health tell of: the services that `routes` registers. */
+  /** What health tells of: the services that `routes` registers. */
   readonly services: readonly DescService[];
   /** The roles that offer services of the contract that this instance doesn't, by full names. */
   readonly rolesElsewhere?: ReadonlyMap<string, string>;
+  /**
+   * What reflection tells of, if more than these: behind a load balancer a question about one
+   * instance's services may reach another.
+   */
+  readonly described?: readonly DescService[];
   readonly isReady: () => boolean;
   readonly logger: Logger;
   /** Told of every call that ended. */
@@ -72,7 +77,7 @@ export function createRpcServer(options: RpcServerOptions): RpcServer {
     (router) => {
       options.routes(router);
       registerHealth(router, services, () => !closing.signal.aborted && options.isReady());
-      registerReflection(router, services);
+      registerReflection(router, [...(options.described ?? options.services), ...publicServices]);
     },
     { publicServices, scopeOf: options.scopeOf ?? requiredScopeOf, limits, types },
   );
