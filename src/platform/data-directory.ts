@@ -19,7 +19,8 @@ export async function openDataDirectory(path: string): Promise<string> {
   } catch (cause) {
     throw new StartupError(
       "unavailable",
-      `${directory} can't be made: set DATA_DIR to a directory that we can write to`,
+      `${directory} can't be made: set DATA_DIR to a directory that we can write to, or set ` +
+        "DATABASE_URL instead",
       { cause },
     );
   }
