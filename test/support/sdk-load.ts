@@ -98,3 +98,25 @@ function toRow(payment: Payment): PaymentRow {
   };
   return row as unknown as PaymentRow;
 }
+
+/** Asks for balances and opens accounts until it's stopped; failures in lines of text. */
+export function startSdkReads(client: InstantPayment, accountIds: readonly string[]) {
+  const failures: string[] = [];
+  const stopping = new AbortController();
+  const done = (async () => {
+    for (let i = 0; !stopping.signal.aborted; i++) {
+      try {
+        await client.getBalance(accountIds[i % accountIds.length]!);
+        if (i % 20 === 0) await client.createAccount({ ownerId: "reader", currencyCode: "EUR" });
+      } catch (error) {
+        failures.push(String(error));
+      }
+      await sleep(5);
+    }
+  })();
+  const stop = () => {
+    stopping.abort();
+    return done;
+  };
+  return { failures, stop };
+}

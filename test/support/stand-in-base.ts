@@ -35,7 +35,8 @@ export async function makeStandInBases(podman: Podman, names: readonly string[])
   for (const library of librariesOf([process.execPath, ...programs.map(({ path }) => path)])) {
     copy(library);
   }
-  const npm = join(execFileSync("npm", ["root", "--global"], { encoding: "utf8" }).trim(), "npm");
+  // …/npm/bin/npm-cli.js
+  const npm = dirname(dirname(realpathSync(findProgram("npm") ?? "npm")));
   cpSync(npm, join(root, "usr/local/lib/node_modules/npm"), { recursive: true });
   symlinkSync("../lib/node_modules/npm/bin/npm-cli.js", join(root, "usr/local/bin/npm"));
   symlinkSync("usr/bin", join(root, "bin"));

@@ -2,7 +2,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Kafka, logLevel } from "kafkajs";
 import { hasDocker, startContainer } from "./container-service.ts";
-import { brokerSettings } from "./kafka-settings.ts";
+import { type BrokerAddress, brokerSettings } from "./kafka-settings.ts";
 import { scramArguments, type SecuredListener } from "./kafka-secured.ts";
 import { run, startProcess } from "./process-service.ts";
 import { freePort } from "../../../src/platform/listen.ts";
@@ -25,6 +25,12 @@ const TIMEOUT_MS = 60_000;
 /** 16 bytes in base64url; any will do. */
 const CLUSTER_ID = "MkU3OEVBNTcwNTJENDM2Qk";
 
+/** How a Kafka is to be had. */
+export interface KafkaOptions extends ServiceOptions {
+  /** Settings instead of those of tests, for where it listens. */
+  readonly settings?: (address: BrokerAddress) => Readonly<Record<string, string>>;
+}
+
 /**
  * A real Kafka: KAFKA_BROKERS, the one on PATH, Docker, or else the broker's jars by Maven (43 MB,
  * needs Java 17). Throws, in one line, if none of them is to be had.
@@ -36,11 +42,15 @@ export async function startKafka(options: KafkaOptions = {}): Promise<KafkaServi
   }
   const port = await freePort();
   const brokers = [`127.0.0.1:${port}`];
+  const settingsAt = (address: BrokerAddress) => ({
+    ...brokerSettings(address),
+    ...options.settings?.(address),
+  });
   const common = { name: "kafka", probe: () => askForBrokers(brokers), timeoutMs: TIMEOUT_MS };
   const onPath = programsOnPath();
   const { secured } = options;
   if (!onPath && !secured && (await hasDocker())) {
-    const settings = brokerSettings({ host: "0.0.0.0", port, controllerPort: port + 1 });
+    const settings = settingsAt({ host: "0.0.0.0", port, controllerPort: port + 1 });
     const environment = Object.fromEntries(
       Object.entries(settings).map(([name, value]) => [
         `KAFKA_${name.toUpperCase().replaceAll(".", "_")}`,
@@ -57,13 +67,7 @@ export async function startKafka(options: KafkaOptions = {}): Promise<KafkaServi
     source: programs.source,
     async prepare(folder) {
       const logDirs = join(folder, "data");
-      const settings = brokerSettings({
-        host: "127.0.0.1",
-        port,
-        controllerPort,
-        logDirs,
-        secured,
-      });
+      const settings = settingsAt({ host: "127.0.0.1", port, controllerPort, logDirs, secured });
       const lines = Object.entries(settings).map(([name, value]) => `${name}=${value}\n`);
       const file = join(folder, "server.properties");
       writeFileSync(file, lines.join(""));

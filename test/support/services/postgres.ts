@@ -14,14 +14,18 @@ export interface PostgresService extends Pick<Service, "kill9" | "restart" | "st
   readonly url: string;
 }
 
-/** Starts one with a new folder for its data, on a port that it keeps over kills. */
-export async function startPostgres(): Promise<PostgresService> {
+/**
+ * Starts one with a new folder for its data, on a port that it keeps over kills, with further
+ * settings of the server if given, such as `max_connections=300`.
+ */
+export async function startPostgres(settings: readonly string[] = []): Promise<PostgresService> {
   const folder = await mkdtemp(join(tmpdir(), "postgres-"));
   await chmod(folder, 0o711);
   const cluster = await openPostgresCluster(folder, join(tmpdir(), "postgres-relocated"));
   const { pgData, logFile, user, password, binaries } = cluster;
   const port = await freePort();
-  const options = `-c port=${port} -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c max_wal_size=4GB`;
+  const all = ["max_wal_size=4GB", ...settings, `port=${port}`, "listen_addresses=127.0.0.1"];
+  const options = [...all, "unix_socket_directories="].map((setting) => `-c ${setting}`).join(" ");
 
   async function pgCtl(...args: string[]): Promise<void> {
     const { code, output } = await runProgram(binaries.pgCtl, [...args, "-D", pgData], user);

