@@ -1,28 +1,17 @@
 import { createAccountRpc } from "./accounts/account.rpc.ts";
-import { createFindAccount } from "./accounts/find-account.ts";
-import { createHotAccounts, type HotAccounts } from "./accounts/hot-accounts.ts";
-import { createListEntries } from "./accounts/list-entries.ts";
-import { createOpenAccount, type OpenAccountUseCase } from "./accounts/open-account.ts";
-import { createUpdateAccount } from "./accounts/update-account.ts";
+import { createHotAccounts } from "./accounts/hot-accounts.ts";
+import type { OpenAccountUseCase } from "./accounts/open-account.ts";
 import type { Config } from "./config.ts";
 import { servesCalls } from "./config-conflicts.ts";
 import { createEventRelay } from "./events/event-relay.ts";
 import { createKafkaPublisher } from "./events/kafka-publisher.ts";
-import type { Publisher } from "./events/publisher.ts";
-import { createDatabaseClock, systemClock } from "./kernel/clock.ts";
+import { eventTopicOf } from "./events/kafka-topic.ts";
 import { createApiKeyRpc } from "./keys/api-key.rpc.ts";
 import { createCallers } from "./keys/callers.ts";
-import { createManageKeys, type ManageKeys } from "./keys/manage-keys.ts";
-import { createCommitBatch } from "./ledger/commit-batch.ts";
-import { createGroupCommit } from "./ledger/group-commit.ts";
+import type { ManageKeys } from "./keys/manage-keys.ts";
 import type { BatchObserver } from "./ledger/lane.ts";
 import { createLedgerRpc } from "./ledger/ledger.rpc.ts";
-import { createVerifyLedger } from "./ledger/verify.ts";
-import { createBatchCreatePayments } from "./payments/batch-create-payments.ts";
-import { createChangePayment } from "./payments/change-payment.ts";
-import { createCreatePayment, type CreatePaymentUseCase } from "./payments/create-payment.ts";
-import { createFindPayment } from "./payments/find-payment.ts";
-import { encodePaymentEvent } from "./payments/payment.event.ts";
+import type { CreatePaymentUseCase } from "./payments/create-payment.ts";
 import { createPaymentRpc } from "./payments/payment.rpc.ts";
 import { createAdminServer } from "./platform/admin-server.ts";
 import { openDatabase, type Database } from "./platform/database.ts";
@@ -31,17 +20,21 @@ import { assertPortsFree, urlOf } from "./platform/listen.ts";
 import type { Logger } from "./platform/logger.ts";
 import { createKafka } from "./platform/kafka.ts";
 import { createMetrics } from "./platform/metrics.ts";
-import { createUnitOfWork } from "./platform/unit-of-work.ts";
 import { callOf } from "./rpc/call.ts";
 import { implementContract } from "./rpc/contract.ts";
 import { docsRoutes, type DocsExamples } from "./rpc/docs.ts";
 import { describeError } from "./rpc/error-mapping.ts";
 import { createRpcServer } from "./rpc/server.ts";
 import { startDueJob } from "./scheduler/due-job.ts";
-import { createRunDuePayments } from "./scheduler/due-payments.ts";
 import { startPartitionJob } from "./scheduler/partition-job.ts";
 import { prepareSchema } from "./scheduler/prepare-schema.ts";
 import { entities } from "./schema.ts";
+import { COMMIT_LANES, createUseCases, type UseCases } from "./use-cases.ts";
+import type { ManageWebhooks } from "./webhooks/manage-webhooks.ts";
+import { createWebhookEffect } from "./webhooks/mark-effect.ts";
+import { createNotifier } from "./webhooks/notifier.ts";
+import { readWebhookEvent } from "./webhooks/webhook.event.ts";
+import { createWebhookRpc } from "./webhooks/webhook.rpc.ts";
 
 /** What an instance is made of. */
 export interface AppOptions {
@@ -64,6 +57,7 @@ export interface PrepareUseCases {
   readonly openAccount: OpenAccountUseCase;
   readonly createPayment: CreatePaymentUseCase;
   readonly manageKeys: ManageKeys;
+  readonly manageWebhooks: ManageWebhooks;
 }
 
 /** An instance that does its work. */
@@ -83,8 +77,6 @@ export interface App {
   close(): Promise<void>;
 }
 
-/** One: with more, batches are smaller and wait for each other's accounts, which costs more. */
-const COMMIT_LANES = 1;
 /** For hot payments, for probes, for making partitions and for finding callers' keys. */
 const OTHER_COMMIT_CONNECTIONS = 4;
 
@@ -115,12 +107,13 @@ export function createApp(options: AppOptions): App {
     if (migrations.length > 0) logger.info({ migrations }, "migrated");
     const isScheduler = config.ROLES.includes("scheduler");
     if (isScheduler) closers.push(startPartitionJob(database, logger));
-    const publisher = createPublisher(config);
+    const watched = { database, logger, metrics };
+    const { relay, notifier, checkKafka } = createEventParts(config, watched);
     const checks = {
       serving: () => (state === "serving" ? Promise.resolve() : Promise.reject(new Error(state))),
       database: async () => void (await database.commitPool.query("select 1")),
       // Without Kafka payments go on: whoever takes calls stays ready.
-      ...(publisher && !servesCalls(config) && { kafka: () => publisher.check() }),
+      ...(checkKafka && !servesCalls(config) && { kafka: checkKafka }),
     };
     const redisUrl = servesCalls(config) || isScheduler ? config.REDIS_URL : undefined;
     const hotAccounts = createHotAccounts({ redisUrl, logger, metrics });
@@ -130,10 +123,10 @@ export function createApp(options: AppOptions): App {
     closers.push(() => admin.close());
     const adminUrl = urlOf("http", host, await admin.start());
 
-    const watched = { database, logger, metrics };
-    const relay = publisher && createEventRelay({ publisher, ...watched });
-    if (relay) closers.push(() => relay.stop());
-    relay?.start();
+    for (const part of [notifier, relay]) {
+      if (part) closers.push(() => part.stop());
+      part?.start();
+    }
     const observe: BatchObserver = (batch) => {
       metrics.observeBatch(batch);
       relay?.wake();
@@ -178,52 +171,25 @@ export function createApp(options: AppOptions): App {
   };
 }
 
-/** Where this instance publishes events; undefined if that isn't its role. */
-function createPublisher(config: Config): Publisher | undefined {
-  if (config.KAFKA_BROKERS === undefined || !config.ROLES.includes("relay")) return undefined;
-  return createKafkaPublisher(createKafka(config.KAFKA_BROKERS, config), {
-    name: config.KAFKA_TOPIC,
-    partitions: config.KAFKA_TOPIC_PARTITIONS,
-    replicas: config.KAFKA_TOPIC_REPLICAS,
-    retentionMs: config.KAFKA_TOPIC_RETENTION_HOURS * 3_600_000,
-  });
+type EventDeps = Omit<Parameters<typeof createEventRelay>[0], "publisher">;
+
+/** What this instance does with events by its roles; the check is undefined without Kafka. */
+function createEventParts(config: Config, deps: EventDeps) {
+  const { KAFKA_BROKERS: brokers, ROLES: roles, WEBHOOK_ALLOW_PRIVATE: allowPrivate } = config;
+  const kafka = brokers && createKafka(brokers, config);
+  const topic = eventTopicOf(config);
+  const shared = { ...deps, readEvent: readWebhookEvent };
+  const notifier = roles.includes("notifier")
+    ? createNotifier({ ...shared, kafka, topic, allowPrivate })
+    : undefined;
+  const publisher = kafka
+    ? createKafkaPublisher(kafka, topic)
+    : createWebhookEffect({ ...shared, written: () => notifier?.wake() });
+  const relay = roles.includes("relay") ? createEventRelay({ ...deps, publisher }) : undefined;
+  const publisherCheck = relay && "check" in publisher ? publisher.check : undefined;
+  return { relay, notifier, checkKafka: kafka && (publisherCheck ?? notifier?.check) };
 }
 
-/** The ledger and all that callers can ask of it. */
-function createUseCases(
-  config: Config,
-  database: Database,
-  ledgerParts: HotAccounts & { readonly observe: BatchObserver },
-) {
-  const { orm } = database;
-  const unitOfWork = createUnitOfWork(database);
-  const databaseClock = createDatabaseClock(systemClock);
-  const ledger = createGroupCommit({
-    commit: createCommitBatch({ orm, unitOfWork, databaseClock, encodeEvent: encodePaymentEvent }),
-    clock: systemClock,
-    ...ledgerParts,
-    maxBatch: config.COMMIT_MAX_BATCH,
-    maxQueue: config.COMMIT_MAX_QUEUE,
-    lanes: COMMIT_LANES,
-  });
-  const createPayment = createCreatePayment({ orm, ledger, databaseClock });
-  return {
-    ledger,
-    createPayment,
-    batchCreatePayments: createBatchCreatePayments({ createPayment, ledger, databaseClock }),
-    changePayment: createChangePayment({ orm, ledger, databaseClock }),
-    findPayment: createFindPayment({ orm }),
-    runDuePayments: createRunDuePayments({ orm, ledger, databaseClock }),
-    openAccount: createOpenAccount({ orm, databaseClock }),
-    updateAccount: createUpdateAccount({ unitOfWork, databaseClock }),
-    findAccount: createFindAccount({ orm, databaseClock }),
-    listEntries: createListEntries({ orm }),
-    manageKeys: createManageKeys({ orm, unitOfWork, databaseClock }),
-    verifyLedger: createVerifyLedger({ unitOfWork }),
-  };
-}
-
-type UseCases = ReturnType<typeof createUseCases>;
 type ServerParts = Pick<
   Parameters<typeof createRpcServer>[0],
   "authenticate" | "httpRoutes" | "isReady" | "logger" | "observe"
@@ -244,6 +210,7 @@ function createServer({ config }: AppOptions, useCases: UseCases, parts: ServerP
       accounts: roles.includes("accounts") ? accountRpc : undefined,
       ledger: createLedgerRpc({ callOf, ...useCases }),
       keys: createApiKeyRpc({ callOf, ...useCases }),
+      webhooks: createWebhookRpc({ callOf, ...useCases }),
     }),
     ...parts,
   });

@@ -10,13 +10,7 @@ export function conflictsIn(config: Config, purpose: ConfigPurpose): string[] {
   }
   errors.push(...conflictsInJwt(config), ...kafkaConflictsIn(config));
   if (!purpose.serving) return errors;
-  if (!servesCalls(config)) {
-    const publishesOnly = config.ROLES.every((role) => role === "relay");
-    if (publishesOnly && config.KAFKA_BROKERS === undefined) {
-      errors.push("ROLES relay has nothing to do without KAFKA_BROKERS: set it");
-    }
-    return errors;
-  }
+  if (!servesCalls(config)) return errors;
   if (config.PORT === config.ADMIN_PORT && config.PORT !== 0) {
     errors.push(`ADMIN_PORT must differ from PORT, both are ${config.PORT}`);
   }

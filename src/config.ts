@@ -126,10 +126,10 @@ export const SETTINGS = {
   ROLES: {
     description:
       "What this instance does, separated by commas: payments and accounts serve calls " +
-      "(the other services are on both), relay publishes events if KAFKA_BROKERS is set, " +
-      "scheduler does what is due: retries, expiry, partitions.",
-    default: "payments,accounts,relay,scheduler",
-    parse: someOf("payments", "accounts", "relay", "scheduler"),
+      "(the other services are on both), relay publishes events to Kafka or else to webhooks, " +
+      "notifier sends webhooks, scheduler does what is due: retries, expiry, partitions.",
+    default: "payments,accounts,relay,notifier,scheduler",
+    parse: someOf("payments", "accounts", "relay", "notifier", "scheduler"),
   },
   ...KAFKA_SETTINGS,
   MIGRATE: {
@@ -138,6 +138,13 @@ export const SETTINGS = {
       "database. The embedded one is always migrated.",
     default: "manual",
     parse: oneOf("auto", "manual"),
+  },
+  WEBHOOK_ALLOW_PRIVATE: {
+    description:
+      "true: webhooks may go to private addresses and without TLS, for trying out and for networks " +
+      "in which every owner may reach every host.",
+    default: "false",
+    parse: flag,
   },
   DATABASE_POOL_SIZE: {
     description: "Most connections to PostgreSQL for reads and account changes.",

@@ -5,6 +5,8 @@ import { RelayEntity, RelayLeaseEntity } from "./events/relay-lease.entity.ts";
 import { EntryEntity } from "./ledger/entry.entity.ts";
 import { IdempotencyKeyEntity } from "./payments/idempotency-key.entity.ts";
 import { PaymentEntity } from "./payments/payment.entity.ts";
+import { WebhookDeliveryEntity } from "./webhooks/webhook-delivery.entity.ts";
+import { WebhookEndpointEntity } from "./webhooks/webhook-endpoint.entity.ts";
 
 /** Every table that MikroORM knows. */
 export const entities = [
@@ -16,4 +18,6 @@ export const entities = [
   ApiKeyEntity,
   RelayEntity,
   RelayLeaseEntity,
+  WebhookEndpointEntity,
+  WebhookDeliveryEntity,
 ];

@@ -3,6 +3,7 @@ import { AccountService } from "../../gen/instantpayment/v1/account_service_pb.t
 import { ApiKeyService } from "../../gen/instantpayment/v1/api_key_service_pb.ts";
 import { LedgerService } from "../../gen/instantpayment/v1/ledger_service_pb.ts";
 import { PaymentService } from "../../gen/instantpayment/v1/payment_service_pb.ts";
+import { WebhookService } from "../../gen/instantpayment/v1/webhook_service_pb.ts";
 import { type AccountMethods, createAccountMethods } from "./accounts.ts";
 import { type BatchMethods, createBatchMethods } from "./batch.ts";
 import { type ChangeMethods, createChangeMethods } from "./changes.ts";
@@ -11,6 +12,7 @@ import { type ApiKeyMethods, createApiKeyMethods } from "./keys.ts";
 import { createLedgerMethods, type LedgerMethods } from "./ledger.ts";
 import { createPaymentMethods, type PaymentMethods } from "./payments.ts";
 import { createMakeCall, type RetryPolicy } from "./retry.ts";
+import { createWebhookMethods, type WebhookMethods } from "./webhooks.ts";
 
 /** Where the service is and how to talk to it. */
 export interface InstantPaymentOptions {
@@ -29,6 +31,7 @@ export interface RawClients {
   readonly accounts: Client<typeof AccountService>;
   readonly ledger: Client<typeof LedgerService>;
   readonly keys: Client<typeof ApiKeyService>;
+  readonly webhooks: Client<typeof WebhookService>;
 }
 
 /** A client of the service. It needs no closing and may be shared by the whole program. */
@@ -39,7 +42,8 @@ export interface InstantPayment
     BatchMethods,
     AccountMethods,
     LedgerMethods,
-    ApiKeyMethods {
+    ApiKeyMethods,
+    WebhookMethods {
   /** The generated clients with the same address and key, for what has no method here. */
   readonly raw: RawClients;
 }
@@ -74,6 +78,7 @@ export function createInstantPaymentOn(
     accounts: createClient(AccountService, transport),
     ledger: createClient(LedgerService, transport),
     keys: createClient(ApiKeyService, transport),
+    webhooks: createClient(WebhookService, transport),
   };
   return {
     ...createPaymentMethods({ rpc: raw.payments, makeCall }),
@@ -82,6 +87,7 @@ export function createInstantPaymentOn(
     ...createAccountMethods({ rpc: raw.accounts, makeCall }),
     ...createLedgerMethods({ rpc: raw.ledger, makeCall }),
     ...createApiKeyMethods({ rpc: raw.keys, makeCall }),
+    ...createWebhookMethods({ rpc: raw.webhooks, makeCall }),
     raw,
   };
 }

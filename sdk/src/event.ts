@@ -12,7 +12,7 @@ import { countOf, dateOf, nameOf, type NameOut } from "./wire.ts";
 /** What happened to a payment. */
 export type PaymentEventType = NameOut<typeof WireType>;
 
-/** One committed change of a payment, as Kafka carries it. Plain data. */
+/** One committed change of a payment, as Kafka and webhooks carry it. Plain data. */
 export interface PaymentEvent {
   /** A UUID that stays the same however often the event is delivered. */
   readonly eventId: string;
@@ -22,15 +22,15 @@ export interface PaymentEvent {
    */
   readonly sequence: number;
   readonly type: PaymentEventType;
-  /** The payment right after the change, as an administrator sees it. */
+  /** The payment right after the change: as its owner sees it in a webhook, all of it in Kafka. */
   readonly payment: Payment;
   /** The status before the change; undefined for a new payment. */
   readonly previousStatus: PaymentStatus | undefined;
   /** When the change was booked. */
   readonly occurTime: Date;
-  /** The number of the entry on the debtor account; 0 if the change booked none. */
+  /** The number of the entry on the debtor account; 0 if there is none, or none to be seen. */
   readonly debtorEntrySequence: number;
-  /** The number of the entry on the creditor account; 0 if the change booked none. */
+  /** The number of the entry on the creditor account; 0 if there is none, or none to be seen. */
   readonly creditorEntrySequence: number;
 }
 
@@ -39,7 +39,11 @@ export interface PaymentEvent {
  * currency that this package doesn't know.
  */
 export function decodePaymentEvent(body: Uint8Array): PaymentEvent {
-  const event = readEvent(body);
+  return eventFromWire(readEvent(body));
+}
+
+/** An event off the wire. Throws INVALID_FIELD if it lacks its payment. */
+export function eventFromWire(event: WireEvent): PaymentEvent {
   if (event.payment?.amount === undefined) throw invalidInput("body", "isn't a PaymentEvent");
   return {
     eventId: event.eventId,

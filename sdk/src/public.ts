@@ -45,5 +45,14 @@ export type {
 } from "./payment.ts";
 export type { PaymentFilter, PaymentMethods } from "./payments.ts";
 export type { CallOptions, RetryPolicy } from "./retry.ts";
+export type { VerifyWebhookOptions, WebhookHeaders } from "./verify-webhook.ts";
+export { verifyWebhook } from "./verify-webhook.ts";
+export type { WebhookDelivery, WebhookEndpoint, WebhookEndpointWithSecret } from "./webhook.ts";
+export type {
+  NewWebhookEndpoint,
+  WebhookEndpointChange,
+  WebhookEndpointFilter,
+  WebhookMethods,
+} from "./webhooks.ts";
 export type { ErrorReason } from "../../src/kernel/errors.ts";
 export type { Scope } from "../../src/kernel/principal.ts";

@@ -23,6 +23,8 @@ export interface DemoUseCases {
   }): Promise<{ readonly payment: { readonly id: string } }>;
   /** Makes a key of the owner if there is none that works, and returns it. */
   ensureKey(ownerId: string): Promise<{ readonly id: string }>;
+  /** Makes two webhook endpoints of the owner unless there are two, and returns them. */
+  ensureWebhooks(ownerId: string): Promise<readonly { readonly id: string }[]>;
 }
 
 /** What there is to play with. */
@@ -31,6 +33,9 @@ export interface Demo extends DemoAccounts {
   readonly paymentId: string;
   /** A key of Alice, to be rotated and revoked. Nobody knows its secret. */
   readonly apiKeyId: string;
+  /** Two endpoints of somebody without payments, one of them to be removed. Nothing is sent there. */
+  readonly webhookId: string;
+  readonly unusedWebhookId: string;
   /** Two payments to Bob that are held, and one that was rejected; new at each start. */
   readonly heldPaymentId: string;
   readonly cancelPaymentId: string;
@@ -56,7 +61,7 @@ const HELD_MINOR = 2_000n;
  * 1. Choose the ids and keep them in the data directory, so that every later step can be repeated.
  * 2. Open the accounts; one that is there stays as it is.
  * 3. Pay into two of them; their keys make it once, however often the service is started.
- * 4. Make an API key, for the reference's examples; one that is there is kept.
+ * 4. Make an API key and webhook endpoints, for the reference's examples; those that are there are kept.
  * 5. Make what the examples capture, cancel and try again, at each start anew.
  */
 export async function ensureDemo(dataDirectory: string, useCases: DemoUseCases): Promise<Demo> {
@@ -98,10 +103,13 @@ export async function ensureDemo(dataDirectory: string, useCases: DemoUseCases):
   const paymentId = await fund("alice");
   await fund("bob");
   const { id: apiKeyId } = await useCases.ensureKey("alice");
+  const [webhook, unusedWebhook] = await useCases.ensureWebhooks("example");
   return {
     ...accounts,
     paymentId,
     apiKeyId,
+    webhookId: webhook!.id,
+    unusedWebhookId: unusedWebhook!.id,
     heldPaymentId: await forExample(HELD_MINOR, true),
     cancelPaymentId: await forExample(HELD_MINOR, true),
     rejectedPaymentId: await forExample(MAX_AMOUNT_MINOR, false),

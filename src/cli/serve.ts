@@ -71,6 +71,8 @@ function createDemo(config: Config) {
         demoCreditorAccountId: accounts.bob,
         demoPaymentId: accounts.paymentId,
         demoApiKeyId: accounts.apiKeyId,
+        demoWebhookId: accounts.webhookId,
+        demoUnusedWebhookId: accounts.unusedWebhookId,
         demoHeldPaymentId: accounts.heldPaymentId,
         demoCancelPaymentId: accounts.cancelPaymentId,
         demoRejectedPaymentId: accounts.rejectedPaymentId,
@@ -118,7 +120,7 @@ function withoutKey({ adminKey, ...facts }: BannerFacts): object {
 }
 
 function demoUseCasesOf(useCases: PrepareUseCases): DemoUseCases {
-  const { openAccount, createPayment, manageKeys } = useCases;
+  const { openAccount, createPayment, manageKeys, manageWebhooks } = useCases;
   return {
     async ensureKey(ownerId) {
       const query = { ownerId, pageSize: 0, pageToken: "" };
@@ -127,6 +129,16 @@ function demoUseCasesOf(useCases: PrepareUseCases): DemoUseCases {
       const wanted = { ownerId, displayName: DEMO_KEY, expireTime: undefined };
       const scopes = ["accounts:read", "payments:read", "payments:write"] as const;
       return kept ?? (await manageKeys.create(demoCall(), { ...wanted, scopes })).key;
+    },
+    async ensureWebhooks(ownerId) {
+      const query = { ownerId, pageSize: 0, pageToken: "" };
+      const { endpoints } = await manageWebhooks.list(demoCall(), query);
+      const wanted = { eventTypes: [], description: DEMO_KEY, ordered: false, ownerId };
+      while (endpoints.length < 2) {
+        const url = "https://shop.example/webhooks";
+        endpoints.push((await manageWebhooks.create(demoCall(), { ...wanted, url })).endpoint);
+      }
+      return endpoints;
     },
     openAccount: (account) =>
       openAccount(demoCall(), { ...account, overdraftLimitMinor: 0n, metadata: {} }),

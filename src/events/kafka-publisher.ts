@@ -1,17 +1,9 @@
-import type { Admin, Kafka, Message, PartitionerArgs, Producer } from "kafkajs";
+import type { Kafka, Message, PartitionerArgs, Producer } from "kafkajs";
 import { kafkaErrorCode } from "../platform/kafka.ts";
 import { cloudEventHeaders } from "./cloud-event.ts";
+import { createTopicCheck, ensureTopic, type EventTopic } from "./kafka-topic.ts";
 import { shardOf } from "./shard.ts";
 import { type OutboxEvent, type Publisher, RefusedEventsError } from "./publisher.ts";
-
-/** The topic that events go to, and how it's made if there is none. */
-export interface EventTopic {
-  readonly name: string;
-  readonly partitions: number;
-  /** Undefined: as many as the brokers make by default. */
-  readonly replicas: number | undefined;
-  readonly retentionMs: number;
-}
 
 /** Kafka takes at most 1 MiB for a partition at a time, unless it's told otherwise. */
 const MAX_REQUEST_BYTES = 800 * 1_024;
@@ -33,7 +25,7 @@ const REFUSALS = new Set([
  */
 export function createKafkaPublisher(kafka: Kafka, topic: EventTopic): Publisher {
   let connected: Promise<Producer> | undefined;
-  let asking: Promise<Admin> | undefined;
+  const topicCheck = createTopicCheck(kafka, topic.name);
 
   async function connect(): Promise<Producer> {
     await ensureTopic(kafka, topic);
@@ -57,21 +49,6 @@ export function createKafkaPublisher(kafka: Kafka, topic: EventTopic): Publisher
     connected = undefined;
   }
 
-  async function askTopic(): Promise<void> {
-    asking ??= connectAdmin(kafka);
-    try {
-      const { topics } = await (await asking).fetchTopicMetadata({ topics: [topic.name] });
-      const away = topics[0]?.partitions.filter(({ leader }) => leader < 0) ?? [];
-      if (away.length > 0) throw new Error(`${away.length} partitions have no leader`);
-    } catch (error) {
-      void asking?.then((admin) => admin.disconnect()).catch(() => undefined);
-      asking = undefined;
-      throw new Error(`Kafka: ${error instanceof Error ? error.message : String(error)}`, {
-        cause: error,
-      });
-    }
-  }
-
   async function open(): Promise<Producer> {
     connected ??= connect();
     try {
@@ -83,7 +60,7 @@ export function createKafkaPublisher(kafka: Kafka, topic: EventTopic): Publisher
   }
 
   return {
-    open: async () => void (await open()),
+    open: async () => (await open()) !== undefined,
     async publish(events) {
       const producer = await open();
       try {
@@ -97,42 +74,13 @@ export function createKafkaPublisher(kafka: Kafka, topic: EventTopic): Publisher
         throw new RefusedEventsError(`Kafka refuses an event: ${code}`, { cause: error });
       }
     },
-    check: askTopic,
+    check: topicCheck.check,
     async close() {
       const producer = await connected?.catch(() => undefined);
-      const admin = await asking?.catch(() => undefined);
-      connected = asking = undefined;
-      await Promise.all([producer?.disconnect(), admin?.disconnect()]);
+      connected = undefined;
+      await Promise.all([producer?.disconnect(), topicCheck.close()]);
     },
   };
-}
-
-async function connectAdmin(kafka: Kafka): Promise<Admin> {
-  const admin = kafka.admin({ retry: { retries: 1 } });
-  await admin.connect();
-  return admin;
-}
-
-/** Makes the topic unless there is one; several relays may try at once. */
-async function ensureTopic(kafka: Kafka, topic: EventTopic): Promise<void> {
-  const admin = await connectAdmin(kafka);
-  try {
-    const there = await admin.listTopics();
-    if (there.includes(topic.name)) return;
-    await admin.createTopics({
-      waitForLeaders: true,
-      topics: [
-        {
-          topic: topic.name,
-          numPartitions: topic.partitions,
-          replicationFactor: topic.replicas ?? -1,
-          configEntries: [{ name: "retention.ms", value: String(topic.retentionMs) }],
-        },
-      ],
-    });
-  } finally {
-    await admin.disconnect();
-  }
 }
 
 /** In order, each small enough for one request. */

@@ -1,5 +1,5 @@
 import type { Database } from "../platform/database.ts";
-import type { OutboxEvent } from "./publisher.ts";
+import type { MarkEffect, OutboxEvent } from "./publisher.ts";
 import { SHARDS } from "./shard.ts";
 
 /** What isn't published yet of the whole log, whoever has to publish it. */
@@ -48,7 +48,7 @@ const UNPUBLISHED = `
  * By the primary key, of which PostgreSQL can't think that reading the whole index of what isn't
  * published would be quicker. The bounds are there for it to open their partitions alone.
  */
-const MARK = `
+const mark = (effect?: MarkEffect) => `
   with marked as (
     update payment_event e set publish_time = clock_timestamp()
     from unnest($1::uuid[], $2::int[], $3::float8[], $4::smallint[], $5::bigint[])
@@ -56,7 +56,9 @@ const MARK = `
     join relay_lease l on l.shard = p.shard and l.epoch = p.epoch
     where e.payment_id = p.payment_id and e.sequence = p.sequence and e.publish_time is null
       and e.create_time = to_timestamp(p.ms / 1000)
-      and e.create_time between to_timestamp($6::float8 / 1000) and to_timestamp($7::float8 / 1000))
+      and e.create_time between to_timestamp($6::float8 / 1000) and to_timestamp($7::float8 / 1000)
+    returning e.event_id)
+  ${effect ? `, led_to as (${effect.insert(8)})` : ""}
   select (extract(epoch from clock_timestamp()) * 1000)::float8 as now`;
 
 const BACKLOG = `
@@ -78,8 +80,12 @@ interface OutboxRow {
   readonly traceparent: string | null;
 }
 
-/** Reads and marks the rows of `payment_event`. */
-export function createOutbox({ outboxPool: pool }: Pick<Database, "outboxPool">): Outbox {
+/** Reads and marks the rows of `payment_event`, with what marking leads to. */
+export function createOutbox(
+  { outboxPool: pool }: Pick<Database, "outboxPool">,
+  effect?: MarkEffect,
+): Outbox {
+  const markText = mark(effect);
   return {
     async unpublished(shards) {
       const { rows } = await pool.query<OutboxRow>({
@@ -101,8 +107,8 @@ export function createOutbox({ outboxPool: pool }: Pick<Database, "outboxPool">)
     async mark(events, epochs) {
       const times = events.map(({ occurTimeMs }) => occurTimeMs);
       const { rows } = await pool.query<{ now: number }>({
-        name: "outbox-mark",
-        text: MARK,
+        name: effect ? "outbox-mark-with-effect" : "outbox-mark",
+        text: markText,
         values: [
           events.map(({ paymentId }) => paymentId),
           events.map(({ sequence }) => sequence),
@@ -111,8 +117,10 @@ export function createOutbox({ outboxPool: pool }: Pick<Database, "outboxPool">)
           events.map(({ shard }) => epochs.get(shard)),
           Math.min(...times),
           Math.max(...times),
+          ...((await effect?.valuesOf(events)) ?? []),
         ],
       });
+      effect?.written();
       return rows[0]!.now;
     },
     async backlog() {

@@ -17,8 +17,11 @@ export interface OutboxEvent {
 
 /** Where the relay's events go. */
 export interface Publisher {
-  /** Makes what it needs, unless that is there. Throws if it couldn't publish now. */
-  readonly open: () => Promise<void>;
+  /**
+   * Makes what it needs, unless that is there. False if nobody wants to have events at present: then
+   * they stay unpublished. Throws if it couldn't publish now.
+   */
+  readonly open: () => Promise<boolean>;
   /**
    * Resolves once all are kept for good, those of a payment in the order given. Throws
    * RefusedEventsError if one of them is at fault. After any other error it's unknown which of them
@@ -28,6 +31,30 @@ export interface Publisher {
   /** Throws, with a reason for operators, unless it could publish now. */
   readonly check: () => Promise<void>;
   readonly close: () => Promise<void>;
+}
+
+/** What events lead to in the database, where there is no Kafka to publish them to. */
+export interface MarkEffect {
+  /** False: nobody wants to have events at present. */
+  readonly isWanted: () => Promise<boolean>;
+  /**
+   * An `insert` that becomes a part of the statement that marks events, so that both happen or
+   * neither. Its parameters begin at `$first`; `marked (event_id)` has the events that are marked.
+   */
+  readonly insert: (first: number) => string;
+  readonly valuesOf: (events: readonly OutboxEvent[]) => Promise<unknown[]>;
+  /** Told when rows may be there. */
+  readonly written: () => void;
+}
+
+/** Publishes by the mark alone, with its effect. */
+export function publishByMark(effect: MarkEffect): Publisher {
+  return {
+    open: effect.isWanted,
+    publish: async () => undefined,
+    check: async () => undefined,
+    close: async () => undefined,
+  };
 }
 
 /** One of the events can't be published, and won't be however often it's tried. */

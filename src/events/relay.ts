@@ -72,6 +72,8 @@ export function createRelay(deps: RelayDeps): Relay {
       const found = await publishNext().catch(noteFailure);
       if (found === "failed") {
         await pause(backoffMs(failures, BACKOFF_MS.first, BACKOFF_MS.most));
+      } else if (found === "unwanted") {
+        await pause(IDLE_MS.most);
       } else if (found > 0) {
         idleMs = IDLE_MS.first;
         if (found < MAX_EVENTS) await pause(startMs + PACE_MS - clock.monotonicMs());
@@ -83,7 +85,7 @@ export function createRelay(deps: RelayDeps): Relay {
   }
 
   /** Returns how many events were found at first; if there is a backlog it's published. */
-  async function publishNext(): Promise<number> {
+  async function publishNext(): Promise<number | "unwanted"> {
     const found = await publishOnce(isAny);
     if (found === MAX_EVENTS) await publishBacklog();
     return found;
@@ -98,7 +100,7 @@ export function createRelay(deps: RelayDeps): Relay {
     const halves = [isEven, isOdd].map(async (half) => {
       try {
         while (goesOn && !stopping.signal.aborted) {
-          if ((await publishOnce(half)) < MAX_EVENTS) goesOn = false;
+          if ((await publishOnce(half)) !== MAX_EVENTS) goesOn = false;
         }
       } finally {
         goesOn = false;
@@ -109,8 +111,8 @@ export function createRelay(deps: RelayDeps): Relay {
   }
 
   /** Returns how many events were found of those shards. */
-  async function publishOnce(ofShards: (shard: number) => boolean): Promise<number> {
-    await publisher.open();
+  async function publishOnce(ofShards: (shard: number) => boolean): Promise<number | "unwanted"> {
+    if (!(await publisher.open())) return "unwanted";
     await leases.yieldSurplus(ofShards);
     const epochs = leases.held();
     const shards = nextShards([...epochs.keys()].filter(ofShards));

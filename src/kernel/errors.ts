@@ -40,6 +40,14 @@ export const ERROR_CATALOGUE = {
     cause: "There is no API key of this id.",
     fix: "Check the id with ListApiKeys.",
   },
+  WEBHOOK_ENDPOINT_NOT_FOUND: {
+    cause: "There is no such webhook endpoint, or it isn't the caller's.",
+    fix: "Check the id with ListWebhookEndpoints, and whose key is used.",
+  },
+  WEBHOOK_DELIVERY_NOT_FOUND: {
+    cause: "There is no such delivery (any more), or its endpoint isn't the caller's.",
+    fix: "Check the id with ListWebhookDeliveries, and whose key is used.",
+  },
   SERVICE_UNKNOWN: {
     cause: "The health check names a service that this instance doesn't have.",
     fix: "Ask for one of the services that `grpc.health.v1.Health/List` returns, or for all.",
@@ -64,6 +72,14 @@ export const ERROR_CATALOGUE = {
   API_KEY_ENDED: {
     cause: "The API key was revoked or has expired, which can't be undone.",
     fix: "Make a new key.",
+  },
+  WEBHOOK_ENDPOINT_LIMIT: {
+    cause: "The owner has 20 webhook endpoints, which is the most.",
+    fix: "Remove one with DeleteWebhookEndpoint.",
+  },
+  WEBHOOK_ENDPOINT_DISABLED: {
+    cause: "The delivery's endpoint is disabled.",
+    fix: "Enable it with UpdateWebhookEndpoint, which sends all that waits.",
   },
   PAYMENT_NOT_HELD: {
     cause: "The payment is pending: nothing is held that could be captured.",

@@ -9,14 +9,36 @@ import {
   type Payment,
   type PaymentAttempt,
 } from "../../gen/instantpayment/v1/payment_pb.ts";
+import type { PaymentRow } from "./payment.entity.ts";
 import { REASON_CODES, type PaymentAttempt as StoredAttempt, type SeenPayment } from "./payment.ts";
 
 /** The payment as the caller may see it from its sides. */
-export function toPaymentMessage({ payment, asDebtor, asCreditor }: SeenPayment): Payment {
+export function toPaymentMessage(seen: SeenPayment): Payment {
+  return hideOtherSide(toWholeMessage(seen.payment), seen);
+}
+
+/** Takes out of a message what only the side may see that its reader isn't on. */
+export function hideOtherSide(
+  message: Payment,
+  { asDebtor, asCreditor }: Pick<SeenPayment, "asDebtor" | "asCreditor">,
+): Payment {
+  if (!asDebtor) {
+    message.idempotencyKey = "";
+    message.metadata = {};
+    message.retryOfPaymentId = "";
+    message.retriedByPaymentId = "";
+    message.attempts = [];
+    message.debtorBalanceAfterMinor = undefined;
+  }
+  if (!asCreditor) message.creditorBalanceAfterMinor = undefined;
+  return message;
+}
+
+function toWholeMessage(payment: PaymentRow): Payment {
   const { reason } = payment;
   return create(PaymentSchema, {
     id: payment.id,
-    idempotencyKey: asDebtor ? payment.idempotencyKey : "",
+    idempotencyKey: payment.idempotencyKey,
     debtorAccountId: payment.debtorAccountId,
     creditorAccountId: payment.creditorAccountId,
     amount: create(MoneySchema, {
@@ -29,19 +51,17 @@ export function toPaymentMessage({ payment, asDebtor, asCreditor }: SeenPayment)
     reasonDetail: payment.reasonDetail ?? "",
     endToEndId: payment.endToEndId,
     remittanceInformation: payment.remittanceInformation,
-    metadata: asDebtor ? payment.metadata : {},
+    metadata: payment.metadata,
     sequence: payment.sequence,
     capturedMinor: payment.capturedMinor,
     refundedMinor: payment.refundedMinor,
     refundOfPaymentId: payment.refundOfPaymentId ?? "",
-    retryOfPaymentId: (asDebtor && payment.retryOfPaymentId) || "",
-    retriedByPaymentId: (asDebtor && payment.retriedByPaymentId) || "",
-    attempts: asDebtor ? (payment.attempts ?? []).map(toAttempt) : [],
+    retryOfPaymentId: payment.retryOfPaymentId ?? "",
+    retriedByPaymentId: payment.retriedByPaymentId ?? "",
+    attempts: (payment.attempts ?? []).map(toAttempt),
     expireTime: payment.expireTime ? timestampFromDate(payment.expireTime) : undefined,
-    debtorBalanceAfterMinor: asDebtor ? (payment.debtorBalanceAfterMinor ?? undefined) : undefined,
-    creditorBalanceAfterMinor: asCreditor
-      ? (payment.creditorBalanceAfterMinor ?? undefined)
-      : undefined,
+    debtorBalanceAfterMinor: payment.debtorBalanceAfterMinor ?? undefined,
+    creditorBalanceAfterMinor: payment.creditorBalanceAfterMinor ?? undefined,
     createTime: timestampFromDate(payment.createTime),
     updateTime: timestampFromDate(payment.updateTime),
   });

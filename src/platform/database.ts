@@ -23,15 +23,15 @@ export interface Database {
   readonly orm: MikroORM;
   /** Connections that pipeline their statements, for the ledger alone. */
   readonly commitPool: Pool;
-  /** Connections that look for what is unpublished by its index, whatever statistics say. */
+  /** Connections that look for what is unpublished or unsent by its index, whatever statistics say. */
   readonly outboxPool: Pool;
   close(): Promise<void>;
 }
 
 const migrations = [{ name: "0001-first", class: FirstMigration }];
 
-/** For both halves of a backlog and for leases, none of which waits for another. */
-const OUTBOX_CONNECTIONS = 3;
+/** For both halves of a backlog, leases, webhooks to send and what came of them: none waits. */
+const OUTBOX_CONNECTIONS = 5;
 
 /** Connects lazily: the first query finds out whether PostgreSQL is there. */
 export async function openDatabase(options: DatabaseOptions): Promise<Database> {

@@ -13,7 +13,8 @@ import {
 export const KAFKA_SETTINGS = {
   KAFKA_BROKERS: {
     description:
-      "Addresses of Kafka's brokers, separated by commas. Unset: events stay in the database.",
+      "Addresses of Kafka's brokers, separated by commas, the same for all instances. Unset: events " +
+      "stay in the database, or go to webhooks by themselves.",
     parse: brokers,
   },
   KAFKA_TOPIC: {

@@ -4,6 +4,7 @@ import { AccountService } from "../../gen/instantpayment/v1/account_service_pb.t
 import { ApiKeyService } from "../../gen/instantpayment/v1/api_key_service_pb.ts";
 import { LedgerService } from "../../gen/instantpayment/v1/ledger_service_pb.ts";
 import { PaymentService } from "../../gen/instantpayment/v1/payment_service_pb.ts";
+import { WebhookService } from "../../gen/instantpayment/v1/webhook_service_pb.ts";
 
 /**
  * What implements the contract, by the roles that have it where a role is needed for it; a service
@@ -14,6 +15,7 @@ export interface Implementations {
   readonly accounts: ServiceImpl<typeof AccountService> | undefined;
   readonly ledger: ServiceImpl<typeof LedgerService>;
   readonly keys: ServiceImpl<typeof ApiKeyService>;
+  readonly webhooks: ServiceImpl<typeof WebhookService>;
 }
 
 /** The services that an instance offers, and what registers them. */
@@ -28,8 +30,8 @@ export interface Contract {
 
 /** Puts each implementation beside its service of the contract. */
 export function implementContract(implementations: Implementations): Contract {
-  const { payments, accounts, ledger, keys } = implementations;
-  const services: DescService[] = [LedgerService, ApiKeyService];
+  const { payments, accounts, ledger, keys, webhooks } = implementations;
+  const services: DescService[] = [LedgerService, ApiKeyService, WebhookService];
   const rolesElsewhere = new Map<string, string>();
   if (accounts !== undefined) services.unshift(AccountService);
   else rolesElsewhere.set(AccountService.typeName, "accounts");
@@ -44,6 +46,7 @@ export function implementContract(implementations: Implementations): Contract {
       if (accounts !== undefined) router.service(AccountService, accounts);
       router.service(LedgerService, ledger);
       router.service(ApiKeyService, keys);
+      router.service(WebhookService, webhooks);
     },
   };
 }

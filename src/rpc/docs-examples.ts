@@ -10,6 +10,8 @@ export const EXAMPLE_VALUES = {
   demoHeldPaymentId: "01980000-0000-7000-8000-0000000000a1",
   demoCancelPaymentId: "01980000-0000-7000-8000-0000000000a2",
   demoRejectedPaymentId: "01980000-0000-7000-8000-0000000000a3",
+  demoWebhookId: "01980000-0000-7000-8000-0000000000b1",
+  demoUnusedWebhookId: "01980000-0000-7000-8000-0000000000b2",
 } as const satisfies Record<string, string>;
 
 /** How an idempotency key in the examples begins; each is served as a UUID, new every time. */

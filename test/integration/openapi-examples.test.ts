@@ -43,13 +43,17 @@ function faults(path: string, method: "get" | "post", status: number, body: unkn
   return validate(body) ? [] : validate.errors;
 }
 
+/** What isn't there in the demo: it sends no webhooks. */
+const MISSING = "/instantpayment.v1.WebhookService/RedeliverWebhook";
+
 test("Every example works against the demo, and the answers are as the document says", async () => {
   for (const [path, { get, post }] of Object.entries(openApi.paths)) {
     const body = JSON.stringify(post.requestBody.content["application/json"]?.example);
     if (body === undefined) continue; // a stream
     const posted = await call(path, { method: "POST", body });
-    expect(posted.status, path).toBe(200);
-    expect(faults(path, "post", 200, posted.body), path).toEqual([]);
+    const status = path === MISSING ? 404 : 200;
+    expect(posted.status, path).toBe(status);
+    expect(faults(path, "post", status, posted.body), path).toEqual([]);
     if (get === undefined) continue;
     const query = new URLSearchParams({ encoding: "json", message: body });
     const got = await call(`${path}?${query.toString()}`, { method: "GET" });

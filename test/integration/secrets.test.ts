@@ -5,6 +5,7 @@ import { createApp } from "../../src/app.ts";
 import { readConfig } from "../../src/config.ts";
 import { createLogger } from "../../src/platform/logger.ts";
 import { OverdraftMode, AccountService } from "../../gen/instantpayment/v1/account_service_pb.ts";
+import { WebhookService } from "../../gen/instantpayment/v1/webhook_service_pb.ts";
 import { createMigratedDatabase } from "../support/ledger.ts";
 import { clientOf, makeKey } from "../support/keys.ts";
 import { openCuttingProxy, type CuttingProxy } from "../support/cutting-proxy.ts";
@@ -79,6 +80,9 @@ test("neither keys nor bodies get into log, metrics or the answers to what fails
     if (!response.ok) answers.push(text);
     return response.status;
   };
+  const webhooks = clientOf(WebhookService, app.apiUrl, secret);
+  const url = `https://nobody.invalid/${CANARY}`;
+  const { secret: signing } = await webhooks.createWebhookEndpoint({ url, description: CANARY });
   const good = JSON.stringify(payment);
   expect(await call(secret, good)).toBe(200);
   expect(await call(`${secret.slice(0, -1)}-`, good)).toBe(401);
@@ -124,11 +128,12 @@ test("neither keys nor bodies get into log, metrics or the answers to what fails
 
   const metrics = await (await fetch(`${app.adminUrl}/metrics`)).text();
   expect(log).toContain('"level":"error"');
+  const hiddenTexts = { ADMIN_KEY, secret: secret.slice(-42), signing: signing.slice(6), CANARY };
   for (const [place, text] of [
     ["log", log],
     ["metrics", metrics],
   ] as const) {
-    for (const [what, hidden] of Object.entries({ ADMIN_KEY, secret: secret.slice(-42), CANARY })) {
+    for (const [what, hidden] of Object.entries(hiddenTexts)) {
       expect(
         text.split("\n").filter((line) => line.includes(hidden)),
         `${what} in the ${place}`,

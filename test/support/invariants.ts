@@ -102,6 +102,16 @@ const BREACHES: Readonly<Record<string, string>> = {
     select format('%s: %s', currency_code, sum(posted_minor)) from account
     group by currency_code having sum(posted_minor) <> 0`,
 
+  "a delivery is of an event of its payment, for the owner of one of its accounts": `
+    select format('%s of %s', d.id, d.event_id) from webhook_delivery d
+    where not exists (select from payment_event e where e.event_id = d.event_id
+      and e.payment_id = d.payment_id and e.sequence = d.sequence)
+    union all
+    select format('%s for %s', d.id, w.owner_id) from webhook_delivery d
+    join webhook_endpoint w on w.id = d.webhook_endpoint_id join payment p on p.id = d.payment_id
+    where not exists (select from account a where a.owner_id = w.owner_id
+      and a.id in (p.debtor_account_id, p.creditor_account_id))`,
+
   "a key leads to its payment and a payment has one key": `
     select format('%s of %s: %s', k.key, k.owner_id, k.payment_id) from idempotency_key k
     where not exists (select from payment p where p.id = k.payment_id)

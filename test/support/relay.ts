@@ -25,7 +25,7 @@ export function createKeepingPublisher(): KeepingPublisher {
     kept: [],
     batches: [],
     before: () => undefined,
-    open: async () => undefined,
+    open: async () => true,
     async publish(events) {
       publisher.batches.push(events.length);
       await publisher.before(events);

@@ -88,6 +88,32 @@ export const CALLS = {
     firstPage(client.listApiKeys({ ownerId: "o", pageSize: 7, pageToken: "t" })),
   rotateApiKey: (client) => client.rotateApiKey("k", { gracePeriodMs: 1_500 }),
   revokeApiKey: (client) => client.revokeApiKey("k"),
+  createWebhookEndpoint: (client) =>
+    client.createWebhookEndpoint({
+      url: "u",
+      eventTypes: ["SETTLED"],
+      description: "d",
+      ordered: true,
+      ownerId: "o",
+    } satisfies Required<sdk.NewWebhookEndpoint>),
+  getWebhookEndpoint: (client) => client.getWebhookEndpoint("w"),
+  listWebhookEndpoints: (client) =>
+    firstPage(client.listWebhookEndpoints({ ownerId: "o", pageSize: 7, pageToken: "t" })),
+  updateWebhookEndpoint: async (client) => {
+    await client.updateWebhookEndpoint("w", { eventTypes: [] });
+    return client.updateWebhookEndpoint("w", {
+      url: "u",
+      eventTypes: ["SETTLED"],
+      description: "d",
+      ordered: true,
+      enabled: true,
+    } satisfies Required<sdk.WebhookEndpointChange>);
+  },
+  deleteWebhookEndpoint: (client) => client.deleteWebhookEndpoint("w"),
+  rotateWebhookSecret: (client) => client.rotateWebhookSecret("w", { gracePeriodMs: 1_500 }),
+  listWebhookDeliveries: (client) =>
+    firstPage(client.listWebhookDeliveries("w", { pageSize: 7, pageToken: "t" })),
+  redeliverWebhook: (client) => client.redeliverWebhook("d"),
 } satisfies Record<string, (client: InstantPayment) => Promise<unknown>>;
 
 async function firstPage<P>(list: { pages(): AsyncIterable<P> }): Promise<P> {

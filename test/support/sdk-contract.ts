@@ -17,9 +17,11 @@ import type {
 } from "../../gen/instantpayment/v1/ledger_service_pb.ts";
 import type { ApiKeyService } from "../../gen/instantpayment/v1/api_key_service_pb.ts";
 import type { PaymentService } from "../../gen/instantpayment/v1/payment_service_pb.ts";
+import type { WebhookService } from "../../gen/instantpayment/v1/webhook_service_pb.ts";
 import type * as sdk from "../../sdk/src/node.ts";
 import { KEY_ANSWERS, KEY_REQUESTS } from "./sdk-key-contract.ts";
 import { type FieldOf, PAYMENT_ANSWERS, PAYMENT_REQUESTS } from "./sdk-payment-contract.ts";
+import { WEBHOOK_ANSWERS, WEBHOOK_REQUESTS } from "./sdk-webhook-contract.ts";
 
 type RpcOf<Service extends { readonly method: object }> = keyof Service["method"];
 
@@ -52,6 +54,16 @@ export const METHODS = {
     rotateApiKey: "rotateApiKey",
     revokeApiKey: "revokeApiKey",
   } satisfies Record<RpcOf<typeof ApiKeyService>, keyof sdk.InstantPayment>,
+  WebhookService: {
+    createWebhookEndpoint: "createWebhookEndpoint",
+    getWebhookEndpoint: "getWebhookEndpoint",
+    listWebhookEndpoints: "listWebhookEndpoints",
+    updateWebhookEndpoint: "updateWebhookEndpoint",
+    deleteWebhookEndpoint: "deleteWebhookEndpoint",
+    rotateWebhookSecret: "rotateWebhookSecret",
+    listWebhookDeliveries: "listWebhookDeliveries",
+    redeliverWebhook: "redeliverWebhook",
+  } satisfies Record<RpcOf<typeof WebhookService>, keyof sdk.InstantPayment>,
 };
 
 /**
@@ -61,6 +73,7 @@ export const METHODS = {
 export const REQUESTS = {
   ...PAYMENT_REQUESTS,
   ...KEY_REQUESTS,
+  ...WEBHOOK_REQUESTS,
   CreateAccountRequest: {
     accountId: "accountId",
     ownerId: "ownerId",
@@ -104,6 +117,7 @@ export const REQUESTS = {
 export const ANSWERS = {
   ...PAYMENT_ANSWERS,
   ...KEY_ANSWERS,
+  ...WEBHOOK_ANSWERS,
   Account: {
     id: "id",
     ownerId: "ownerId",

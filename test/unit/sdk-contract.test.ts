@@ -41,7 +41,9 @@ function sample(desc: DescMessage): Message {
   for (const field of desc.fields) {
     const { number } = field;
     if (field.fieldKind === "map") into.get(field).set("key", field.name);
-    else if (field.fieldKind === "list" && !field.message) into.get(field).add(field.name);
+    else if (field.fieldKind === "list" && field.enum) {
+      into.get(field).add(field.enum.values[1]!.number);
+    } else if (field.fieldKind === "list" && !field.message) into.get(field).add(field.name);
     else if (field.fieldKind === "list") {
       for (const item of sampleItems(field.message)) {
         into.get(field).add(reflect(field.message, item));
@@ -83,7 +85,9 @@ function expectShown(desc: DescMessage, message: Message, shown: unknown): void 
 
 function expectField(field: DescField, sent: unknown, shown: unknown): void {
   const where = String(field);
-  if (field.fieldKind === "list" && !field.message) {
+  if (field.fieldKind === "list" && field.enum) {
+    expect(shown, where).toEqual([field.enum.values[1]!.localName]);
+  } else if (field.fieldKind === "list" && !field.message) {
     expect(shown, where).toEqual(sent);
   } else if (field.fieldKind === "list") {
     const items: Message[] = Object(sent);

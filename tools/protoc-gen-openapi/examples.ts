@@ -1,5 +1,6 @@
 import type { JsonObject } from "@bufbuild/protobuf";
 import { EXAMPLE_KEY_PREFIX, EXAMPLE_VALUES } from "../../src/rpc/docs-examples.ts";
+import { WEBHOOK_REQUEST_EXAMPLES, WEBHOOK_RESPONSE_EXAMPLES } from "./webhook-examples.ts";
 
 const { demoDebtorAccountId, demoCreditorAccountId, demoPaymentId, demoApiKeyId } = EXAMPLE_VALUES;
 const { demoHeldPaymentId, demoCancelPaymentId, demoRejectedPaymentId } = EXAMPLE_VALUES;
@@ -64,6 +65,7 @@ export const REQUEST_EXAMPLES: Readonly<Record<string, JsonObject>> = {
   ListApiKeysRequest: { ownerId: "alice", pageSize: 10 },
   RotateApiKeyRequest: { apiKeyId: demoApiKeyId, gracePeriod: "3600s" },
   RevokeApiKeyRequest: { apiKeyId: demoApiKeyId },
+  ...WEBHOOK_REQUEST_EXAMPLES,
 };
 
 const time = "2026-03-01T09:30:00.125Z";
@@ -197,6 +199,9 @@ export const RESPONSE_EXAMPLES: Readonly<Record<string, Record<string, ResponseE
     secret,
   }),
   RevokeApiKeyResponse: one({ apiKey: { ...apiKey, revokeTime: time } }),
+  ...Object.fromEntries(
+    Object.entries(WEBHOOK_RESPONSE_EXAMPLES).map(([name, value]) => [name, one(value)]),
+  ),
   VerifyLedgerResponse: one({
     ok: true,
     accountCount: "3",

@@ -1,5 +1,6 @@
 import { Migration } from "@mikro-orm/migrations";
 import { nextStatuses, PAYMENT_STATUSES, type PaymentStatus } from "../../kernel/payment-states.ts";
+import { webhookTables } from "./0001-webhook-tables.ts";
 
 /**
  * The first schema. Columns are those of the entities; what MikroORM can't say stands here:
@@ -204,6 +205,8 @@ const statements = [
     constraint relay_lease_shard_check check (shard between 0 and 63)
   ) with (fillfactor = 10)`,
   `insert into relay_lease (shard) select * from generate_series(0, 63)`,
+
+  ...webhookTables,
 
   // Fails the statement it stands in, and with it the transaction, when fewer rows were changed
   // than were sent: somebody else's version was there first.

@@ -44,6 +44,15 @@ const ofPayment = (
   byBob: NO_PAYMENT,
 });
 
+const ofWebhook = (
+  which: "webhook" | "unusedWebhook" = "webhook",
+  more: Readonly<Record<string, unknown>> = {},
+): MethodCase => ({
+  request: (world) => ({ webhookEndpointId: world[which], ...more }),
+  unknown: () => ({ webhookEndpointId: randomUUID(), ...more }),
+  byBob: { status: 404, reason: "WEBHOOK_ENDPOINT_NOT_FOUND" },
+});
+
 const refusedInBatch = {
   code: "not_found",
   reason: "ACCOUNT_NOT_FOUND",
@@ -95,6 +104,24 @@ export const METHOD_CASES: Readonly<Record<string, MethodCase>> = {
   RotateApiKey: {
     request: ({ apiKey }) => ({ apiKeyId: apiKey, gracePeriod: "3600s" }),
     byBob: NO_SCOPE,
+  },
+  CreateWebhookEndpoint: {
+    request: () => ({ ownerId: "alice", url: "https://nobody.invalid/another" }),
+    byBob: NO_SCOPE,
+  },
+  GetWebhookEndpoint: ofWebhook(),
+  ListWebhookEndpoints: {
+    request: () => ({ ownerId: "alice" }),
+    byBob: { answer: { webhookEndpoints: [], nextPageToken: "" } },
+  },
+  UpdateWebhookEndpoint: ofWebhook("webhook", { description: "Shop" }),
+  DeleteWebhookEndpoint: ofWebhook("unusedWebhook"),
+  RotateWebhookSecret: ofWebhook("webhook", { gracePeriod: "3600s" }),
+  ListWebhookDeliveries: ofWebhook(),
+  RedeliverWebhook: {
+    request: ({ delivery }) => ({ webhookDeliveryId: delivery }),
+    unknown: () => ({ webhookDeliveryId: randomUUID() }),
+    byBob: { status: 404, reason: "WEBHOOK_DELIVERY_NOT_FOUND" },
   },
   RevokeApiKey: { request: ({ apiKey }) => ({ apiKeyId: apiKey }), byBob: NO_SCOPE },
 };

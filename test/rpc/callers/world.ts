@@ -6,8 +6,10 @@ import {
 } from "../../../gen/instantpayment/v1/account_service_pb.ts";
 import { ApiKeyService } from "../../../gen/instantpayment/v1/api_key_service_pb.ts";
 import { CaptureMode, PaymentService } from "../../../gen/instantpayment/v1/payment_service_pb.ts";
+import { WebhookService } from "../../../gen/instantpayment/v1/webhook_service_pb.ts";
 import { SCOPES, type Scope } from "../../../src/kernel/principal.ts";
 import { clientOf, makeKey } from "../../support/keys.ts";
+import { until } from "../../support/relay.ts";
 import { startTestApp, type TestApp } from "../../support/running-app.ts";
 
 /** The service with what belongs to Alice, and keys of all kinds. */
@@ -22,6 +24,10 @@ export interface World {
   readonly cancelled: string;
   readonly rejected: string;
   readonly apiKey: string;
+  /** Alice's webhook endpoints, one of them to be removed, and what the first was to be sent. */
+  readonly webhook: string;
+  readonly unusedWebhook: string;
+  readonly delivery: string;
   /** Secrets. Alice's and Bob's keys have every scope but `admin`. */
   readonly alice: string;
   readonly bob: string;
@@ -61,13 +67,18 @@ export async function openWorld(): Promise<World> {
   const bank = await open("bank", OverdraftMode.UNBOUNDED);
   const [account, otherAccount] = [await open("alice"), await open("alice")];
   await pay(bank, account, 1_000_000n);
+  const alice = await makeKey(app, "alice");
+  const webhooks = clientOf(WebhookService, app.apiUrl, alice.secret);
+  const listen = async (url: string) =>
+    (await webhooks.createWebhookEndpoint({ url })).webhookEndpoint!.id;
+  const webhook = await listen("https://nobody.invalid/");
+  const unusedWebhook = await listen("https://nobody.invalid/unused");
   const payment = await pay(account, otherAccount, 1_000n);
 
   const captured = await pay(account, otherAccount, 10n, CaptureMode.MANUAL);
   const cancelled = await pay(account, otherAccount, 10n, CaptureMode.MANUAL);
   const rejected = await pay(account, otherAccount, 10_000_000n);
 
-  const alice = await makeKey(app, "alice");
   const all = [...SCOPES];
   const expireTime = timestampFromMs(Date.now() + 300);
   const expired = await keys.createApiKey({ ownerId: "alice", scopes: all, expireTime });
@@ -81,6 +92,9 @@ export async function openWorld(): Promise<World> {
     without.set(scope, (await makeKey(app, "alice", others)).secret);
   }
   await new Promise((resolve) => setTimeout(resolve, 400));
+  const firstDelivery = async () =>
+    (await webhooks.listWebhookDeliveries({ webhookEndpointId: webhook })).deliveries.at(-1)?.id;
+  await until(async () => (await firstDelivery()) !== undefined, "a delivery is there");
   return {
     app,
     account,
@@ -90,6 +104,9 @@ export async function openWorld(): Promise<World> {
     cancelled,
     rejected,
     apiKey: (await makeKey(app, "alice")).id,
+    webhook,
+    unusedWebhook,
+    delivery: (await firstDelivery())!,
     alice: alice.secret,
     bob: (await makeKey(app, "bob")).secret,
     revoked: revoked.secret,

@@ -1,0 +1,211 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Consumer, EachBatchPayload, Kafka, KafkaMessage, Producer } from "kafkajs";
+import { createTopicCheck, ensureTopic, type EventTopic } from "../events/kafka-topic.ts";
+import { backoffMs } from "../kernel/backoff.ts";
+import type { Logger } from "../platform/logger.ts";
+import { sqlState } from "../platform/postgres-errors.ts";
+import type { WebhookEvent } from "./plan-deliveries.ts";
+
+/** Reads the events' topic, together with all notifiers. */
+export interface EventConsumer {
+  readonly start: () => void;
+  /** Throws, with a reason for operators, unless Kafka has the topic. */
+  readonly check: () => Promise<void>;
+  /** Ends after what is being taken, and leaves the partitions to others. */
+  readonly stop: () => Promise<void>;
+}
+
+/** What a consumer is made of. */
+export interface EventConsumerDeps {
+  readonly kafka: Kafka;
+  readonly topic: EventTopic;
+  /** Throws if it isn't an event. */
+  readonly readEvent: (body: Uint8Array) => WebhookEvent;
+  /** Does for events what is to be done, once however often they come. */
+  readonly takeEvents: (events: readonly WebhookEvent[]) => Promise<void>;
+  readonly onDeadLetter: () => void;
+  readonly logger: Logger;
+}
+
+/** A notifier that says nothing for so long is replaced; brokers take no less by default. */
+const SESSION_TIMEOUT_MS = 6_000;
+const BACKOFF_MS = { first: 100, most: 5_000 };
+const MAX_AT_ONCE = 500;
+const DEAD_LETTERS_KEPT_MS = 30 * 24 * 3_600_000;
+
+interface DeadLetter {
+  readonly message: KafkaMessage;
+  readonly error: unknown;
+}
+
+/**
+ * Reads in the group `<topic>.webhooks`.
+ *
+ * 1. Take the events of a partition. A crash after it takes them once more, which changes nothing.
+ * 2. Put what isn't an event, or what PostgreSQL refuses for what is in it, with the error into the
+ *    topic `<topic>.dlq`, so that the partition moves on.
+ * 3. Commit the offsets.
+ *
+ * Whatever else fails is tried again for as long as it takes.
+ */
+export function createEventConsumer(deps: EventConsumerDeps): EventConsumer {
+  const { kafka, topic, readEvent, takeEvents, logger } = deps;
+  const stopping = new AbortController();
+  const topicCheck = createTopicCheck(kafka, topic.name);
+  const deadTopic = `${topic.name}.dlq`;
+  let producing: Promise<Producer> | undefined;
+  let running: Promise<void> = Promise.resolve();
+
+  async function consumeForEver(): Promise<void> {
+    for (let failures = 0; !stopping.signal.aborted;) {
+      try {
+        await consume(() => (failures = 0));
+      } catch (err) {
+        logger.warn({ err }, "events can't be read from Kafka now");
+      }
+      await pause(backoffMs(++failures, BACKOFF_MS.first, BACKOFF_MS.most));
+    }
+  }
+
+  /** Reads until it's stopped. Throws what the consumer can't get over by itself. */
+  async function consume(onJoined: () => void): Promise<void> {
+    await ensureTopic(kafka, topic);
+    const consumer: Consumer = kafka.consumer({
+      groupId: `${topic.name}.webhooks`,
+      sessionTimeout: SESSION_TIMEOUT_MS,
+      heartbeatInterval: SESSION_TIMEOUT_MS / 4,
+      rebalanceTimeout: 10_000,
+      maxWaitTimeInMs: 100,
+      // Whatever it can't get over, it begins anew.
+      retry: { retries: 5, restartOnFailure: async () => false },
+    });
+    const ended = Promise.withResolvers<void>();
+    ended.promise.catch(() => undefined); // It may be before anybody waits for it.
+    consumer.on(consumer.events.CRASH, ({ payload }) => ended.reject(payload.error));
+    consumer.on(consumer.events.GROUP_JOIN, onJoined);
+    const stop = () => ended.resolve();
+    stopping.signal.addEventListener("abort", stop, { once: true });
+    try {
+      await consumer.connect();
+      await consumer.subscribe({ topic: topic.name, fromBeginning: true });
+      await consumer.run({
+        eachBatch: takeBatch,
+        eachBatchAutoResolve: false,
+        partitionsConsumedConcurrently: 4,
+      });
+      if (!stopping.signal.aborted) await ended.promise;
+    } finally {
+      stopping.signal.removeEventListener("abort", stop);
+      await consumer.disconnect().catch(() => undefined);
+    }
+  }
+
+  async function takeBatch(payload: EachBatchPayload): Promise<void> {
+    const { batch } = payload;
+    const isOurs = () => payload.isRunning() && !payload.isStale();
+    for (let first = 0; first < batch.messages.length; first += MAX_AT_ONCE) {
+      if (!isOurs()) return;
+      const messages = batch.messages.slice(first, first + MAX_AT_ONCE);
+      for (let failures = 0, done = false; !done;) {
+        try {
+          await bury(batch.partition, await take(messages));
+          done = true;
+        } catch (err) {
+          logger.warn({ err }, "events can't be taken now");
+          if (!isOurs()) throw err;
+          await pause(backoffMs(++failures, BACKOFF_MS.first, SESSION_TIMEOUT_MS / 4));
+          await payload.heartbeat();
+        }
+      }
+      payload.resolveOffset(messages.at(-1)!.offset);
+      await payload.heartbeat();
+    }
+  }
+
+  /** Returns those that can't be taken, now or later. */
+  async function take(messages: readonly KafkaMessage[]): Promise<DeadLetter[]> {
+    const dead: DeadLetter[] = [];
+    const events: { message: KafkaMessage; event: WebhookEvent }[] = [];
+    for (const message of messages) {
+      try {
+        events.push({ message, event: readEvent(message.value ?? new Uint8Array()) });
+      } catch (error) {
+        dead.push({ message, error });
+      }
+    }
+    try {
+      await takeEvents(events.map(({ event }) => event));
+    } catch (error) {
+      if (!isRefused(error)) throw error;
+      for (const { message, event } of events) {
+        await takeEvents([event]).catch((error: unknown) => {
+          if (!isRefused(error)) throw error;
+          dead.push({ message, error });
+        });
+      }
+    }
+    return dead;
+  }
+
+  async function bury(partition: number, dead: readonly DeadLetter[]): Promise<void> {
+    if (dead.length === 0) return;
+    const producer = await openProducer();
+    await producer.send({
+      topic: deadTopic,
+      messages: dead.map(({ message: { key, value, headers, offset }, error }) => ({
+        key,
+        value,
+        headers: {
+          ...headers,
+          "dlq-error": String(error).slice(0, 1_000),
+          "dlq-topic": topic.name,
+          "dlq-partition": String(partition),
+          "dlq-offset": offset,
+        },
+      })),
+    });
+    for (const { message, error: err } of dead) {
+      deps.onDeadLetter();
+      logger.error({ err, partition, offset: message.offset, deadTopic }, "a message is no event");
+    }
+  }
+
+  async function openProducer(): Promise<Producer> {
+    producing ??= connectProducer();
+    return producing.catch((error: unknown) => {
+      producing = undefined;
+      throw error;
+    });
+  }
+
+  async function connectProducer(): Promise<Producer> {
+    const { replicas } = topic;
+    const dead = { name: deadTopic, partitions: 1, replicas, retentionMs: DEAD_LETTERS_KEPT_MS };
+    await ensureTopic(kafka, dead);
+    const producer = kafka.producer({ allowAutoTopicCreation: false });
+    await producer.connect();
+    return producer;
+  }
+
+  async function pause(ms: number): Promise<void> {
+    await sleep(ms, undefined, { signal: stopping.signal }).catch(() => undefined);
+  }
+
+  return {
+    start() {
+      running = consumeForEver();
+    },
+    check: topicCheck.check,
+    async stop() {
+      stopping.abort();
+      await running;
+      const producer = await producing?.catch(() => undefined);
+      await Promise.all([producer?.disconnect(), topicCheck.close()]);
+    },
+  };
+}
+
+/** True if PostgreSQL says of the values themselves that it doesn't take them. */
+function isRefused(error: unknown): boolean {
+  return /^2[23]/.test(sqlState(error) ?? "");
+}
