@@ -5,7 +5,7 @@ import { Client } from "pg";
 import { afterAll, beforeAll, expect, inject, test, vi } from "vitest";
 import { startEmbeddedPostgres } from "../../src/platform/embedded-postgres.ts";
 import { type Checkout, cloneWorkingTree } from "../support/checkout.ts";
-import { type Sample, sectionsOf, withoutIds } from "../support/markdown-samples.ts";
+import { type Sample, sectionsOf, untilItShows, withoutIds } from "../support/markdown-samples.ts";
 import { freePort } from "../../src/platform/listen.ts";
 import { startKafka, type KafkaService } from "../support/services/kafka.ts";
 import { openTerminal, type Terminal } from "../support/terminal.ts";
@@ -18,8 +18,6 @@ const sections = sectionsOf(await readFile("README.md", "utf8"));
 const START = "npm start"; // It stays, in a terminal of its own.
 const BANNER_END = /Admin key[^]*\n\n$/;
 
-/** Commands that stay until Ctrl-C; they're ended once they have shown an event. */
-const STAYS = /^(npx node|\.\.\/reports\/bin\/python) \S+\/events\.(ts|py)$/;
 /** By the language of a sample that is to be put into a file. */
 const FILES = ["js", "ts", "python"];
 
@@ -37,6 +35,7 @@ beforeAll(async () => {
   checkout = await cloneWorkingTree();
   const port = String(await freePort());
   addresses.set("127.0.0.1:8080", `127.0.0.1:${port}`);
+  addresses.set("127.0.0.1:8787", `127.0.0.1:${await freePort()}`);
   addresses.set("127.0.0.1:9092", kafka.brokers[0]!);
   addresses.set("127.0.0.1:5432", new URL(inject("postgresUrl")).host);
   terminal = openTerminal(checkout.folder, { PORT: port, ADMIN_PORT: String(adminPort) });
@@ -74,16 +73,11 @@ async function runShell({ text }: Sample): Promise<string> {
   const output = await terminal.run(
     lines
       .filter((line) => line !== START)
-      .map((line) => (STAYS.test(line) ? untilItShows(line) : line))
+      .map(untilItShows)
       .join("\n"),
   );
   if (lines.includes(START)) banner = await terminal.serve(START, BANNER_END);
   return output;
-}
-
-function untilItShows(command: string): string {
-  const seen = "until grep SETTLED ../shown; do sleep 0.2; done";
-  return `: >../shown; ${command} >../shown & PID=$!; ${seen}; kill $PID`;
 }
 
 const followed = new Set<string>();
@@ -213,6 +207,12 @@ test("with Kafka the events of all payments so far are read by the CLI, TypeScri
   expect(await terminal.run("npx instant-payment events tail --limit 3")).toMatch(
     /^(\S+ [A-Z_ ]+ \d+ EUR .*\n){3}$/,
   );
+  await terminal.stopServing();
+});
+
+test("a webhook is sent, verified by the SDK, and in the log of deliveries", async () => {
+  const { deliveries } = JSON.parse(await follow("Webhooks"));
+  expect(deliveries).toMatchObject([{ status: "WEBHOOK_DELIVERY_STATUS_DELIVERED" }]);
   await terminal.stopServing();
 });
 

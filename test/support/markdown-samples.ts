@@ -32,3 +32,13 @@ export function withoutIds(text: string): string {
     .replaceAll(/\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b/g, "<id>")
     .replaceAll(/\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z/g, "<time>");
 }
+
+/** Commands that stay until Ctrl-C. */
+const STAYS = /^(npx node|\.\.\/reports\/bin\/python) \S+\/(events|webhooks)\.(ts|py)$/;
+
+/** The command; one that stays is ended once it has shown an event. */
+export function untilItShows(command: string): string {
+  if (!STAYS.test(command)) return command;
+  const seen = "until grep SETTLED ../shown; do sleep 0.2; done";
+  return `: >../shown; ${command} >../shown & PID=$!; ${seen}; kill $PID`;
+}
