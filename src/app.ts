@@ -13,6 +13,7 @@ import type { BatchObserver } from "./ledger/lane.ts";
 import { createLedgerRpc } from "./ledger/ledger.rpc.ts";
 import type { CreatePaymentUseCase } from "./payments/create-payment.ts";
 import { createPaymentRpc } from "./payments/payment.rpc.ts";
+import { accountsOf, paymentsOf } from "./payments/payment-command.ts";
 import { createAdminServer } from "./platform/admin-server.ts";
 import { openDatabase, type Database } from "./platform/database.ts";
 import { openDatabaseSource } from "./platform/database-source.ts";
@@ -127,11 +128,13 @@ export function createApp(options: AppOptions): App {
       if (part) closers.push(() => part.stop());
       part?.start();
     }
-    const observe: BatchObserver = (batch) => {
-      metrics.observeBatch(batch);
+    const observe: BatchObserver = ({ commands, seconds }) => {
+      metrics.observeBatch({ size: commands.length, seconds });
       relay?.wake();
+      useCases.wakePayments(commands.flatMap(paymentsOf));
+      useCases.wakeAccounts(commands.flatMap(accountsOf));
     };
-    const useCases = createUseCases(config, database, { ...hotAccounts, observe });
+    const useCases = createUseCases(config, database, { ...hotAccounts, observe, logger });
     metrics.watchQueue(() => useCases.ledger.waiting);
     closers.push(() => useCases.ledger.drain());
     if (isScheduler) closers.push(startDueJob(useCases.runDuePayments, watched));
@@ -155,6 +158,7 @@ export function createApp(options: AppOptions): App {
       observe: metrics.observeCall,
     });
     closers.push(() => server.close(config.SHUTDOWN_GRACE_MS));
+    metrics.watchStreams(() => server.openStreams);
     const bound = await server.start();
     return urlOf(config.TLS_CERT_FILE === undefined ? "http" : "https", bound.host, bound.port);
   }
@@ -205,6 +209,7 @@ function createServer({ config }: AppOptions, useCases: UseCases, parts: ServerP
     port: config.PORT,
     tls: certFile === undefined || keyFile === undefined ? undefined : { certFile, keyFile },
     corsOrigins: config.CORS_ORIGINS,
+    limits: { maxConcurrentStreams: config.MAX_STREAMS },
     ...implementContract({
       payments: roles.includes("payments") ? paymentRpc : undefined,
       accounts: roles.includes("accounts") ? accountRpc : undefined,

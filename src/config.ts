@@ -168,6 +168,12 @@ export const SETTINGS = {
     default: "0",
     parse: wholeNumber(0, 600_000),
   },
+  MAX_STREAMS: {
+    description:
+      "Most streams of WatchPayment and WatchAccount at once; more are refused as OVERLOADED.",
+    default: "10000",
+    parse: wholeNumber(0, 1_000_000),
+  },
   SHUTDOWN_GRACE_MS: {
     description: "How long a stop waits for running calls, in milliseconds.",
     default: "10000",

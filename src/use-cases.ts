@@ -3,6 +3,7 @@ import type { HotAccounts } from "./accounts/hot-accounts.ts";
 import { createListEntries } from "./accounts/list-entries.ts";
 import { createOpenAccount } from "./accounts/open-account.ts";
 import { createUpdateAccount } from "./accounts/update-account.ts";
+import { createAccountWatchers } from "./accounts/watch-account.ts";
 import type { Config } from "./config.ts";
 import { createDatabaseClock, systemClock } from "./kernel/clock.ts";
 import { createManageKeys } from "./keys/manage-keys.ts";
@@ -15,7 +16,9 @@ import { createChangePayment } from "./payments/change-payment.ts";
 import { createCreatePayment } from "./payments/create-payment.ts";
 import { createFindPayment } from "./payments/find-payment.ts";
 import { encodePaymentEvent } from "./payments/payment.event.ts";
+import { createPaymentWatchers } from "./payments/watch-payment.ts";
 import type { Database } from "./platform/database.ts";
+import type { Logger } from "./platform/logger.ts";
 import { createUnitOfWork } from "./platform/unit-of-work.ts";
 import { createRunDuePayments } from "./scheduler/due-payments.ts";
 import { createFindDeliveries } from "./webhooks/find-deliveries.ts";
@@ -31,7 +34,7 @@ export type UseCases = ReturnType<typeof createUseCases>;
 export function createUseCases(
   config: Config,
   database: Database,
-  ledgerParts: HotAccounts & { readonly observe: BatchObserver },
+  ledgerParts: HotAccounts & { readonly observe: BatchObserver; readonly logger: Logger },
 ) {
   const { orm } = database;
   const unitOfWork = createUnitOfWork(database);
@@ -45,12 +48,16 @@ export function createUseCases(
     lanes: COMMIT_LANES,
   });
   const createPayment = createCreatePayment({ orm, ledger, databaseClock });
+  const findPayment = createFindPayment({ orm });
+  const watched = { database, findPayment, clock: systemClock, logger: ledgerParts.logger };
   return {
+    ...createPaymentWatchers(watched),
+    ...createAccountWatchers(watched),
     ledger,
     createPayment,
     batchCreatePayments: createBatchCreatePayments({ createPayment, ledger, databaseClock }),
     changePayment: createChangePayment({ orm, ledger, databaseClock }),
-    findPayment: createFindPayment({ orm }),
+    findPayment,
     runDuePayments: createRunDuePayments({ orm, ledger, databaseClock }),
     openAccount: createOpenAccount({ orm, databaseClock }),
     updateAccount: createUpdateAccount({ unitOfWork, databaseClock }),

@@ -71,6 +71,14 @@ export interface Entry {
   readonly createTime: Date;
 }
 
+/** A change of an account, or at first what is. */
+export interface AccountUpdate {
+  /** What was booked; undefined if it was something else that changed. */
+  readonly entry: Entry | undefined;
+  /** When it was told: if its `entrySequence` is above the entry's, more are on their way. */
+  readonly balance: Balance;
+}
+
 /** A page of an account's statement. */
 export interface StatementPage extends Page<Entry> {
   /** The posted balance right before the page's first entry. */
@@ -125,4 +133,10 @@ export function entryFromWire(entry: WireEntry, currencyCode: string): Entry {
     counterpartyAccountId: entry.counterpartyAccountId,
     createTime: dateOf(entry.createTime),
   };
+}
+
+/** An update off the wire. Throws INVALID_FIELD if this package doesn't know the currency. */
+export function updateFromWire(entry: WireEntry | undefined, balance: WireBalance): AccountUpdate {
+  const { currencyCode } = balance;
+  return { entry: entry && entryFromWire(entry, currencyCode), balance: balanceFromWire(balance) };
 }

@@ -7,9 +7,12 @@ import {
   ListEntriesRequestSchema,
   OverdraftMode as WireOverdraftMode,
   UpdateAccountRequestSchema,
+  WatchAccountRequestSchema,
 } from "../../gen/instantpayment/v1/account_service_pb.ts";
 import type { Account, Balance, Entry, StatementPage } from "./account.ts";
-import { accountFromWire, balanceFromWire, entryFromWire } from "./account.ts";
+import type { AccountUpdate } from "./account.ts";
+import { accountFromWire, balanceFromWire, entryFromWire, updateFromWire } from "./account.ts";
+import type { Follow, WatchOptions } from "./follow.ts";
 import { randomId } from "./ids.ts";
 import { fromMinorUnits, positiveMinorUnits } from "./money.ts";
 import { createPaged, type Page, type Paged, type PageOptions } from "./paging.ts";
@@ -81,14 +84,21 @@ export interface AccountMethods {
   getBalance(accountId: string, options?: BalanceOptions): Promise<Balance>;
   /** Lists an account's entries, the oldest first: the statement. Reads the account once before. */
   listEntries(accountId: string, filter?: EntryFilter): Paged<Entry, StatementPage>;
+  /**
+   * Tells the account's balance and then each change of it, every entry once and in order, over
+   * broken connections and other instances. Doesn't end by itself: leave the loop. Each iteration
+   * starts anew. Throws ACCOUNT_NOT_FOUND, and UNAVAILABLE after `timeoutMs` out of reach.
+   */
+  watchAccount(accountId: string, options?: WatchOptions): AsyncIterable<AccountUpdate>;
 }
 
 /** Makes the methods for accounts on top of the generated client. */
 export function createAccountMethods(deps: {
   readonly rpc: Client<typeof AccountService>;
   readonly makeCall: MakeCall;
+  readonly follow: Follow;
 }): AccountMethods {
-  const { rpc, makeCall } = deps;
+  const { rpc, makeCall, follow } = deps;
   const read = { writes: false };
 
   async function getAccount(accountId: string, options: CallOptions = {}): Promise<Account> {
@@ -157,6 +167,27 @@ export function createAccountMethods(deps: {
           closingBalance: fromMinorUnits(answer.closingBalanceMinor, currency),
         };
       });
+    },
+
+    watchAccount(accountId, options = {}) {
+      const afterSequence = bigintOf(options.afterSequence, "afterSequence");
+      const first = requestOf(WatchAccountRequestSchema, { accountId, afterSequence });
+      return follow(() => {
+        let after = first.afterSequence;
+        let version = 0n;
+        return {
+          open: (attempt) => rpc.watchAccount({ ...first, afterSequence: after }, attempt),
+          take({ entry, balance }) {
+            if (balance === undefined) return undefined;
+            const isNew = entry ? entry.sequence > (after ?? -1n) : balance.version > version;
+            if (!isNew) return undefined;
+            after = entry?.sequence ?? after ?? balance.entrySequence;
+            ({ version } = balance);
+            return updateFromWire(entry, balance);
+          },
+          ends: false,
+        };
+      }, options);
     },
   };
 }

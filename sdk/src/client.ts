@@ -10,6 +10,7 @@ import { type ChangeMethods, createChangeMethods } from "./changes.ts";
 import { invalidInput } from "./error.ts";
 import { type ApiKeyMethods, createApiKeyMethods } from "./keys.ts";
 import { createLedgerMethods, type LedgerMethods } from "./ledger.ts";
+import { createFollow } from "./follow.ts";
 import { createPaymentMethods, type PaymentMethods } from "./payments.ts";
 import { createMakeCall, type RetryPolicy } from "./retry.ts";
 import { createWebhookMethods, type WebhookMethods } from "./webhooks.ts";
@@ -73,6 +74,7 @@ export function createInstantPaymentOn(
   // Binary, so that an older client can read what a newer service adds.
   const transport = createTransport({ baseUrl, useBinaryFormat: true, interceptors: [authorize] });
   const makeCall = createMakeCall(timeoutMs, retry);
+  const follow = createFollow(retry);
   const raw = {
     payments: createClient(PaymentService, transport),
     accounts: createClient(AccountService, transport),
@@ -81,10 +83,10 @@ export function createInstantPaymentOn(
     webhooks: createClient(WebhookService, transport),
   };
   return {
-    ...createPaymentMethods({ rpc: raw.payments, makeCall }),
+    ...createPaymentMethods({ rpc: raw.payments, makeCall, follow }),
     ...createChangeMethods({ rpc: raw.payments, makeCall }),
     ...createBatchMethods({ rpc: raw.payments, makeCall }),
-    ...createAccountMethods({ rpc: raw.accounts, makeCall }),
+    ...createAccountMethods({ rpc: raw.accounts, makeCall, follow }),
     ...createLedgerMethods({ rpc: raw.ledger, makeCall }),
     ...createApiKeyMethods({ rpc: raw.keys, makeCall }),
     ...createWebhookMethods({ rpc: raw.webhooks, makeCall }),

@@ -9,12 +9,15 @@ import { invalidInput } from "./error.ts";
 import { type Payment, type PaymentStatus, paymentFromWire } from "./payment.ts";
 import { countOf, dateOf, nameOf, type NameOut } from "./wire.ts";
 
-/** What happened to a payment. */
-export type PaymentEventType = NameOut<typeof WireType>;
+/**
+ * What happened to a payment. STATE, from watchPayment alone: the payment as it is, of which the
+ * service doesn't keep the event any more.
+ */
+export type PaymentEventType = NameOut<typeof WireType> | "STATE";
 
-/** One committed change of a payment, as Kafka and webhooks carry it. Plain data. */
+/** One committed change of a payment, as Kafka, webhooks and watchPayment tell it. Plain data. */
 export interface PaymentEvent {
-  /** A UUID that stays the same however often the event is delivered. */
+  /** A UUID that stays the same however often the event is delivered; empty for a STATE. */
   readonly eventId: string;
   /**
    * The payment's `sequence` after this change. Drop an event whose sequence isn't above the last
@@ -22,7 +25,10 @@ export interface PaymentEvent {
    */
   readonly sequence: number;
   readonly type: PaymentEventType;
-  /** The payment right after the change: as its owner sees it in a webhook, all of it in Kafka. */
+  /**
+   * The payment right after the change: from Kafka as an administrator sees it, from a webhook as
+   * its owner does, from watchPayment as the caller does.
+   */
   readonly payment: Payment;
   /** The status before the change; undefined for a new payment. */
   readonly previousStatus: PaymentStatus | undefined;
@@ -42,13 +48,13 @@ export function decodePaymentEvent(body: Uint8Array): PaymentEvent {
   return eventFromWire(readEvent(body));
 }
 
-/** An event off the wire. Throws INVALID_FIELD if it lacks its payment. */
+/** An event off the wire. Throws INVALID_FIELD if it lacks its payment, or its currency is unknown. */
 export function eventFromWire(event: WireEvent): PaymentEvent {
   if (event.payment?.amount === undefined) throw invalidInput("body", "isn't a PaymentEvent");
   return {
     eventId: event.eventId,
     sequence: event.sequence,
-    type: nameOf(WireType, event.type) ?? "UNRECOGNIZED",
+    type: nameOf(WireType, event.type) ?? "STATE",
     payment: paymentFromWire(event.payment),
     previousStatus: nameOf(WireStatus, event.previousStatus),
     occurTime: dateOf(event.occurTime),

@@ -3,7 +3,10 @@ import { PaymentStatus as WireStatus } from "../../gen/instantpayment/v1/payment
 import {
   ListPaymentsRequestSchema,
   type PaymentService,
+  WatchPaymentRequestSchema,
 } from "../../gen/instantpayment/v1/payment_service_pb.ts";
+import { eventFromWire, type PaymentEvent } from "./event.ts";
+import type { Follow, WatchOptions } from "./follow.ts";
 import { createPaged, type Page, type Paged, type PageOptions } from "./paging.ts";
 import type { CreatedPayment, NewPayment, Payment } from "./payment.ts";
 import { createPaymentRequest, paymentFromWire } from "./payment.ts";
@@ -35,14 +38,22 @@ export interface PaymentMethods {
   getPayment(paymentId: string, options?: CallOptions): Promise<Payment>;
   /** Lists payments, the latest first, and fetches further pages while it's read. */
   listPayments(filter?: PaymentFilter): Paged<Payment>;
+  /**
+   * Tells the payment's latest event and then each that comes, once and in order, over broken
+   * connections and other instances. Ends by itself when no change can come any more; a settled
+   * payment may still be refunded, so leave the loop when you have seen what you wait for. Each
+   * iteration starts anew. Throws PAYMENT_NOT_FOUND, and UNAVAILABLE after `timeoutMs` out of reach.
+   */
+  watchPayment(paymentId: string, options?: WatchOptions): AsyncIterable<PaymentEvent>;
 }
 
 /** Makes the methods for payments on top of the generated client. */
 export function createPaymentMethods(deps: {
   readonly rpc: Client<typeof PaymentService>;
   readonly makeCall: MakeCall;
+  readonly follow: Follow;
 }): PaymentMethods {
-  const { rpc, makeCall } = deps;
+  const { rpc, makeCall, follow } = deps;
   const read = { writes: false };
   return {
     async createPayment(payment, options = {}) {
@@ -70,6 +81,23 @@ export function createPaymentMethods(deps: {
         const { payments, nextPageToken } = answer;
         return { items: payments.map((payment) => paymentFromWire(payment)), nextPageToken };
       });
+    },
+
+    watchPayment(paymentId, options = {}) {
+      const { afterSequence } = options;
+      const first = requestOf(WatchPaymentRequestSchema, { paymentId, afterSequence });
+      return follow(() => {
+        let after = first.afterSequence;
+        return {
+          open: (attempt) => rpc.watchPayment({ ...first, afterSequence: after }, attempt),
+          take({ event }) {
+            if (event === undefined || event.sequence <= (after ?? 0)) return undefined;
+            after = event.sequence;
+            return eventFromWire(event);
+          },
+          ends: true,
+        };
+      }, options);
     },
   };
 }

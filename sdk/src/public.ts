@@ -3,6 +3,7 @@ export type { InstantPayment, InstantPaymentOptions, RawClients } from "./client
 export type {
   Account,
   AccountStatus,
+  AccountUpdate,
   Balance,
   Entry,
   OverdraftMode,
@@ -22,6 +23,7 @@ export type { ErrorCode, FieldViolation } from "./error.ts";
 export { InstantPaymentError } from "./error.ts";
 export type { PaymentEvent, PaymentEventType } from "./event.ts";
 export { decodePaymentEvent } from "./event.ts";
+export type { WatchOptions } from "./follow.ts";
 export type {
   ApiKey,
   ApiKeyFilter,

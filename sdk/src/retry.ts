@@ -47,6 +47,26 @@ export type MakeCall = <T>(
   attempt: (options: AttemptOptions) => Promise<T>,
 ) => Promise<T>;
 
+/** The longest waits before a repetition, in milliseconds. */
+export interface Backoff {
+  readonly firstMs: number;
+  readonly mostMs: number;
+}
+
+/** The waits of a policy. Throws INVALID_FIELD. */
+export function backoffOf({ initialBackoffMs, maxBackoffMs }: RetryPolicy): Backoff {
+  return {
+    firstMs: wholeNumber("retry.initialBackoffMs", initialBackoffMs ?? 100, 0),
+    mostMs: wholeNumber("retry.maxBackoffMs", maxBackoffMs ?? 2_000, 0),
+  };
+}
+
+/** How long to wait after so many failures: as the service asks, and a random part of the limit. */
+export function waitAfter({ parts }: Failure, failures: number, backoff: Backoff): number {
+  const ceilingMs = Math.min(backoff.mostMs, backoff.firstMs * 2 ** Math.min(failures - 1, 30));
+  return (parts.retryAfterMs ?? 0) + Math.random() * ceilingMs;
+}
+
 const MAX_TIMER_MS = 2_147_483_647;
 
 /**
@@ -56,8 +76,7 @@ const MAX_TIMER_MS = 2_147_483_647;
 export function createMakeCall(timeoutMs: number, policy: RetryPolicy): MakeCall {
   const maxAttempts = wholeNumber("retry.maxAttempts", policy.maxAttempts ?? 4, 1);
   const attemptMs = wholeNumber("retry.attemptTimeoutMs", policy.attemptTimeoutMs ?? 5_000, 1);
-  const firstMs = wholeNumber("retry.initialBackoffMs", policy.initialBackoffMs ?? 100, 0);
-  const mostMs = wholeNumber("retry.maxBackoffMs", policy.maxBackoffMs ?? 2_000, 0);
+  const backoff = backoffOf(policy);
   const clientTimeoutMs = wholeNumber("timeoutMs", timeoutMs, 1);
 
   return async (traits, options, attempt) => {
@@ -79,8 +98,7 @@ export function createMakeCall(timeoutMs: number, policy: RetryPolicy): MakeCall
         open = traits.writes && !failure.verdict && (open || failure.open);
         const state = { traits, attempts, open };
         if (signal?.aborted) throw cancelled(signal, state);
-        const ceilingMs = Math.min(mostMs, firstMs * 2 ** (attempts - 1));
-        const waitMs = (failure.parts.retryAfterMs ?? 0) + Math.random() * ceilingMs;
+        const waitMs = waitAfter(failure, attempts, backoff);
         const isLast = traits.once === true || attempts >= maxAttempts;
         if (!failure.retryable || isLast || waitMs >= leftMs()) {
           throw failed(failure, state);
@@ -92,13 +110,16 @@ export function createMakeCall(timeoutMs: number, policy: RetryPolicy): MakeCall
   };
 }
 
-interface CallState {
+/** How far a call has come. */
+export interface CallState {
   readonly traits: CallTraits;
   readonly attempts: number;
+  /** The service may have done what was asked. */
   readonly open: boolean;
 }
 
-function failed({ message, parts }: Failure, state: CallState): InstantPaymentError {
+/** The error of a call that isn't repeated any more. */
+export function failed({ message, parts }: Failure, state: CallState): InstantPaymentError {
   const { traits, attempts, open } = state;
   const { idempotencyKey, accountId } = traits;
   return new InstantPaymentError(message, {
@@ -110,19 +131,21 @@ function failed({ message, parts }: Failure, state: CallState): InstantPaymentEr
   });
 }
 
-function cancelled(signal: AbortSignal, state: CallState): InstantPaymentError {
+/** The error of a call that its caller has ended. */
+export function cancelled(signal: AbortSignal, state: CallState): InstantPaymentError {
   const parts = { reason: "CANCELLED", code: "canceled", cause: signal.reason } as const;
   const message = "The caller's signal ended the call.";
   return failed({ message, parts, retryable: false, open: false, verdict: false }, state);
 }
 
-function wholeNumber(name: string, value: number, least: number): number {
+/** The value, if it's a whole number that a timer takes. Throws INVALID_FIELD. */
+export function wholeNumber(name: string, value: number, least: number): number {
   if (Number.isInteger(value) && value >= least && value <= MAX_TIMER_MS) return value;
   throw invalidInput(name, `must be a whole number from ${least} to ${MAX_TIMER_MS}`);
 }
 
 /** Waits; returns early when the signal is aborted. */
-function sleep(ms: number, signal: AbortSignal | undefined): Promise<void> {
+export function sleep(ms: number, signal: AbortSignal | undefined): Promise<void> {
   return new Promise((resolve) => {
     const done = () => {
       clearTimeout(timer);

@@ -17,6 +17,7 @@ import {
   type UpdateAccount,
   type UpdateAccountUseCase,
 } from "./update-account.ts";
+import type { WatchAccountUseCase } from "./watch-account.ts";
 
 /** What AccountService is made of. */
 export interface AccountRpcDeps {
@@ -26,6 +27,7 @@ export interface AccountRpcDeps {
   readonly updateAccount: UpdateAccountUseCase;
   readonly findAccount: FindAccount;
   readonly listEntries: ListEntriesUseCase;
+  readonly watchAccount: WatchAccountUseCase;
 }
 
 /** `instantpayment.v1.AccountService` on the use cases; requests have been validated before. */
@@ -80,6 +82,21 @@ export function createAccountRpc(deps: AccountRpcDeps): ServiceImpl<typeof Accou
         pageToken: request.pageToken,
       });
       return { ...page, entries: page.entries.map(toEntryMessage) };
+    },
+
+    async *watchAccount({ accountId, afterSequence }, context) {
+      const request = {
+        accountId: accountId.toLowerCase(),
+        afterSequence: afterSequence === undefined ? undefined : Number(afterSequence),
+      };
+      for await (const news of deps.watchAccount(callOf(context), request, context.signal)) {
+        yield news
+          ? {
+              entry: news.entry && toEntryMessage(news.entry),
+              balance: toBalanceMessage(news.balance),
+            }
+          : {};
+      }
     },
   };
 }

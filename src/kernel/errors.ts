@@ -150,12 +150,20 @@ export const ERROR_CATALOGUE = {
     fix: "Send less in one request.",
   },
   OVERLOADED: {
-    cause: "Too many payments are waiting on this instance.",
+    cause: "Too many payments wait on this instance, or too many calls or streams are open on it.",
     fix: "Wait as long as RetryInfo says and send the same request again.",
   },
   UNAVAILABLE: {
     cause: "The database can't be reached, or the instance is shutting down.",
     fix: "Wait as long as RetryInfo says and send the same request again.",
+  },
+  STREAM_TOO_SLOW: {
+    cause: "The caller has left a message of the stream unread for ten seconds.",
+    fix: "Read faster, and watch again with the last `sequence` that came: nothing is lost.",
+  },
+  STREAM_INTERRUPTED: {
+    cause: "The stream has lasted for an hour, or the instance is shutting down.",
+    fix: "Watch again, on any instance, with the last `sequence` that came: nothing is lost.",
   },
   UNIMPLEMENTED: {
     cause: "There is no such method, or only instances of another role have it.",

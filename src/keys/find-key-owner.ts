@@ -2,6 +2,7 @@ import { timingSafeEqual } from "node:crypto";
 import type { Principal, Scope } from "../kernel/principal.ts";
 import type { Identify } from "../platform/authenticate.ts";
 import type { Database } from "../platform/database.ts";
+import { inTurns } from "../platform/in-turns.ts";
 import type { Logger } from "../platform/logger.ts";
 import { parseKey } from "./key-secret.ts";
 
@@ -100,27 +101,4 @@ function isEqual(digest: Buffer, expected: Buffer | null | undefined): boolean {
 
 function toPrincipal({ owner_id: ownerId, scopes }: FoundKey): Principal {
   return { ownerId, scopes: new Set(scopes) };
-}
-
-/** Does a work for many ids at a time: those that come while it runs wait for its next turn. */
-function inTurns<T>(
-  work: (ids: readonly string[]) => Promise<ReadonlyMap<string, T>>,
-): (id: string) => Promise<T | undefined> {
-  let waiting = new Set<string>();
-  let next: Promise<ReadonlyMap<string, T>> | undefined;
-  let running: Promise<unknown> = Promise.resolve();
-
-  async function begin(): Promise<ReadonlyMap<string, T>> {
-    await running.catch(() => undefined);
-    const ids = [...waiting];
-    waiting = new Set();
-    next = undefined;
-    const result = work(ids);
-    running = result;
-    return result;
-  }
-  return async (id) => {
-    waiting.add(id);
-    return (await (next ??= begin())).get(id);
-  };
 }

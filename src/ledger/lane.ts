@@ -1,6 +1,6 @@
 import type { Clock } from "../kernel/clock.ts";
 import { ServiceError } from "../kernel/errors.ts";
-import type { CommandUnit } from "../payments/payment-command.ts";
+import type { CommandUnit, PaymentCommand } from "../payments/payment-command.ts";
 import type { CommitBatch, CommitOutcome } from "./commit-batch.ts";
 import { runBatch } from "./run-batch.ts";
 
@@ -40,8 +40,15 @@ export interface LaneDeps {
   readonly enter?: (queue: readonly Waiting[]) => Promise<Pass>;
 }
 
-/** Told how many commands a batch had and how long it took, with all that was run again. */
-export type BatchObserver = (batch: { readonly size: number; readonly seconds: number }) => void;
+/** A batch that was run, with whatever became of its commands. */
+export interface ObservedBatch {
+  readonly commands: readonly PaymentCommand[];
+  /** With all that was run again. */
+  readonly seconds: number;
+}
+
+/** Told of a batch before its callers are. */
+export type BatchObserver = (batch: ObservedBatch) => void;
 
 /** What `enter` opened. */
 export interface Pass {
@@ -100,8 +107,8 @@ export function createLane(deps: LaneDeps): Lane {
     const startMs = clock.monotonicMs();
     const commit: CommitBatch = (units) => deps.commit(units, pass.release);
     await runBatch(commit, batch, (unit, outcomes) => settled.push([unit, outcomes]));
-    const size = batch.reduce((sum, unit) => sum + unit.commands.length, 0);
-    deps.observe?.({ size, seconds: (clock.monotonicMs() - startMs) / 1000 });
+    const commands = batch.flatMap((unit) => unit.commands);
+    deps.observe?.({ commands, seconds: (clock.monotonicMs() - startMs) / 1000 });
     return settled;
   }
 

@@ -98,6 +98,11 @@ export function accountsOf(command: PaymentCommand): string[] {
   return [sides.debtorAccountId, sides.creditorAccountId];
 }
 
+/** The payments that a command makes or changes, or would have. */
+export function paymentsOf(command: PaymentCommand): string[] {
+  return command.kind === "create" ? [command.id] : [command.id, command.target.id];
+}
+
 /** The name under which a key exists once: keys of different owners are different keys. */
 export function keyName(ownerId: string, idempotencyKey: string): string {
   return `${ownerId}\n${idempotencyKey}`;

@@ -5,9 +5,13 @@ import {
   PaymentEventType,
   PaymentReason,
   PaymentStatus,
+  type PaymentEvent,
 } from "../../gen/instantpayment/v1/payment_pb.ts";
 import type { PaymentChange } from "../ledger/posting.ts";
-import { toPaymentMessage } from "./payment.message.ts";
+import type { PaymentRow } from "./payment.entity.ts";
+import { hideOtherSide, toPaymentMessage } from "./payment.message.ts";
+import { isOver, sidesSeen, type OwnSides } from "./payment.ts";
+import type { PaymentNews } from "./watch-payment.ts";
 
 /** Encodes a change as `instantpayment.v1.PaymentEvent`, with the payment as an admin sees it. */
 export function encodePaymentEvent(eventId: string, change: PaymentChange): Uint8Array {
@@ -23,6 +27,48 @@ export function encodePaymentEvent(eventId: string, change: PaymentChange): Uint
     creditorEntrySequence: BigInt(change.creditorEntrySequence),
   });
   return toBinary(PaymentEventSchema, event);
+}
+
+/**
+ * What a watcher is told of news, undefined if it isn't for the sides that are the watcher's own;
+ * and whether no more can come.
+ */
+export function toWatchedEvent(
+  news: Exclude<PaymentNews, { readonly kind: "heartbeat" }>,
+  own: OwnSides,
+): { event: PaymentEvent | undefined; isLast: boolean } {
+  const event =
+    news.kind === "event" ? fromBinary(PaymentEventSchema, news.payload) : toState(news.payment);
+  const payment = event.payment!;
+  const isLast = isOver({
+    status: nameOf(PaymentStatus, payment.status) as PaymentRow["status"],
+    capturedMinor: payment.capturedMinor,
+    refundedMinor: payment.refundedMinor,
+    refundOfPaymentId: payment.refundOfPaymentId || null,
+    retriedByPaymentId: payment.retriedByPaymentId || null,
+  });
+  const reason = nameOf(PaymentReason, payment.reason) as keyof typeof PaymentReason;
+  const sides = sidesSeen(own, { reason: reason === "UNSPECIFIED" ? null : reason });
+  if (!sides.asDebtor && !sides.asCreditor) return { event: undefined, isLast };
+  hideOtherSide(payment, sides);
+  if (!sides.asDebtor) {
+    event.debtorEntrySequence = 0n;
+    // Pending, it wasn't the creditor's to see.
+    if (event.previousStatus === PaymentStatus.PENDING) {
+      event.previousStatus = PaymentStatus.UNSPECIFIED;
+    }
+  }
+  if (!sides.asCreditor) event.creditorEntrySequence = 0n;
+  return { event, isLast };
+}
+
+/** A payment as it is, in the form of an event that the log doesn't have any more. */
+function toState(payment: PaymentRow): PaymentEvent {
+  return create(PaymentEventSchema, {
+    sequence: payment.sequence,
+    payment: toPaymentMessage({ payment, asDebtor: true, asCreditor: true }),
+    occurTime: timestampFromDate(payment.updateTime),
+  });
 }
 
 /** An encoded event in JSON, and the part of it that people look at. */

@@ -16,9 +16,11 @@ import type { BatchCreatePaymentsUseCase } from "./batch-create-payments.ts";
 import type { ChangePayment } from "./change-payment.ts";
 import type { CreatePayment, CreatePaymentUseCase } from "./create-payment.ts";
 import type { FindPayment } from "./find-payment.ts";
+import { toWatchedEvent } from "./payment.event.ts";
 import { toPaymentMessage } from "./payment.message.ts";
 import type { Amount } from "./payment-command.ts";
 import type { RetryPolicy } from "./payment.ts";
+import type { WatchPaymentUseCase } from "./watch-payment.ts";
 
 /** What PaymentService is made of. */
 export interface PaymentRpcDeps {
@@ -34,6 +36,7 @@ export interface PaymentRpcDeps {
   readonly batchCreatePayments: BatchCreatePaymentsUseCase;
   readonly changePayment: ChangePayment;
   readonly findPayment: FindPayment;
+  readonly watchPayment: WatchPaymentUseCase;
 }
 
 /** `instantpayment.v1.PaymentService` on the use cases; requests have been validated before. */
@@ -102,6 +105,21 @@ export function createPaymentRpc(deps: PaymentRpcDeps): ServiceImpl<typeof Payme
         payments: page.payments.map(toPaymentMessage),
         nextPageToken: page.nextPageToken,
       };
+    },
+
+    async *watchPayment({ paymentId, afterSequence }, context) {
+      const request = { paymentId: paymentId.toLowerCase(), afterSequence };
+      const call = deps.callOf(context);
+      const { own, news } = await deps.watchPayment(call, request, context.signal);
+      for await (const each of news) {
+        if (each.kind === "heartbeat") {
+          yield {};
+          continue;
+        }
+        const { event, isLast } = toWatchedEvent(each, own);
+        if (event) yield { event };
+        if (isLast) return;
+      }
     },
   };
 }

@@ -160,17 +160,58 @@ export interface SeenPayment {
   readonly asCreditor: boolean;
 }
 
+/** The sides of a payment that are its viewer's own. Accounts never change their owner. */
+export interface OwnSides {
+  readonly isAdmin: boolean;
+  readonly debtor: boolean;
+  readonly creditor: boolean;
+}
+
+/** `ownerOf` knows the owners of the payment's accounts, by id. */
+export function ownSidesOf(
+  { ownerId, isAdmin }: Viewer,
+  payment: Pick<PaymentRow, "debtorAccountId" | "creditorAccountId">,
+  ownerOf: (accountId: string) => string | undefined,
+): OwnSides {
+  const owns = (accountId: string) => ownerOf(accountId) === ownerId;
+  const { debtorAccountId, creditorAccountId } = payment;
+  return { isAdmin, debtor: owns(debtorAccountId), creditor: owns(creditorAccountId) };
+}
+
+/** The sides that a payment is seen from by whom these are own. */
+export function sidesSeen(
+  { isAdmin, debtor, creditor }: OwnSides,
+  payment: Pick<PaymentRow, "reason">,
+): Omit<SeenPayment, "payment"> {
+  return {
+    asDebtor: isAdmin || debtor,
+    asCreditor: isAdmin || (creditor && isShownToCreditor(payment)),
+  };
+}
+
 /** The payment as the viewer may see it. `ownerOf` knows the owners of its accounts, by id. */
 export function seenBy(
   viewer: Viewer,
   payment: PaymentRow,
   ownerOf: (accountId: string) => string | undefined,
 ): SeenPayment {
-  if (viewer.isAdmin) return { payment, asDebtor: true, asCreditor: true };
-  const owns = (accountId: string) => ownerOf(accountId) === viewer.ownerId;
-  return {
-    payment,
-    asDebtor: owns(payment.debtorAccountId),
-    asCreditor: owns(payment.creditorAccountId) && isShownToCreditor(payment),
-  };
+  return { payment, ...sidesSeen(ownSidesOf(viewer, payment, ownerOf), payment) };
+}
+
+/** True if no change of the payment can come any more: the rest of its life has no way on. */
+export function isOver({
+  status,
+  capturedMinor,
+  refundedMinor,
+  ...links
+}: Pick<
+  PaymentRow,
+  "status" | "capturedMinor" | "refundedMinor" | "refundOfPaymentId" | "retriedByPaymentId"
+>): boolean {
+  if (status === "CANCELLED" || status === "EXPIRED") return true;
+  // A refund is neither refunded nor tried again.
+  if (status === "SETTLED")
+    return links.refundOfPaymentId !== null || refundedMinor === capturedMinor;
+  if (status !== "REJECTED") return false;
+  return links.refundOfPaymentId !== null || links.retriedByPaymentId !== null;
 }

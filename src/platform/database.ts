@@ -25,6 +25,8 @@ export interface Database {
   readonly commitPool: Pool;
   /** Connections that look for what is unpublished or unsent by its index, whatever statistics say. */
   readonly outboxPool: Pool;
+  /** Connections that look for watchers' news by keys, however many. */
+  readonly watchPool: Pool;
   close(): Promise<void>;
 }
 
@@ -32,6 +34,8 @@ const migrations = [{ name: "0001-first", class: FirstMigration }];
 
 /** For both halves of a backlog, leases, webhooks to send and what came of them: none waits. */
 const OUTBOX_CONNECTIONS = 5;
+/** For watchers of payments and of accounts: those that are there, and those that come. */
+const WATCH_CONNECTIONS = 4;
 
 /** Connects lazily: the first query finds out whether PostgreSQL is there. */
 export async function openDatabase(options: DatabaseOptions): Promise<Database> {
@@ -79,7 +83,15 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
     options: "-c plan_cache_mode=force_generic_plan -c enable_bitmapscan=off -c enable_sort=off",
     max: OUTBOX_CONNECTIONS,
   });
-  for (const pool of [commitPool, outboxPool]) {
+  const watchPool = new Pool({
+    ...connection,
+    // Each of a list's rows is looked up by its key, whatever statistics say of lists and tables.
+    options:
+      "-c plan_cache_mode=force_generic_plan -c jit=off -c enable_sort=off " +
+      "-c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off",
+    max: WATCH_CONNECTIONS,
+  });
+  for (const pool of [commitPool, outboxPool, watchPool]) {
     // A dropped idle connection is replaced by the pool; without a listener it would end the process.
     pool.on("error", () => {});
     pool.on("connect", (client) => client.on("error", () => {}));
@@ -88,8 +100,9 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
     orm,
     commitPool,
     outboxPool,
+    watchPool,
     async close() {
-      await Promise.all([orm.close(true), commitPool.end(), outboxPool.end()]);
+      await Promise.all([orm.close(true), commitPool.end(), outboxPool.end(), watchPool.end()]);
     },
   };
 }

@@ -7,6 +7,8 @@ export interface Metrics {
   readonly observeBatch: (batch: { size: number; seconds: number }) => void;
   /** Calls `read` whenever the metrics are asked for. */
   readonly watchQueue: (read: () => number) => void;
+  /** As `watchQueue`. */
+  readonly watchStreams: (read: () => number) => void;
 }
 
 const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
@@ -47,6 +49,14 @@ export function createMetrics(): Metrics {
       const gauge: Gauge = new Gauge({
         name: "instant_payment_commit_waiting",
         help: "Payments that wait for a ledger transaction",
+        registers,
+        collect: () => gauge.set(read()),
+      });
+    },
+    watchStreams(read) {
+      const gauge: Gauge = new Gauge({
+        name: "instant_payment_open_streams",
+        help: "Streams of callers that are open",
         registers,
         collect: () => gauge.set(read()),
       });

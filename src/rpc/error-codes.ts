@@ -32,6 +32,8 @@ export const CODE_BY_REASON = {
   REQUEST_TOO_LARGE: Code.ResourceExhausted,
   OVERLOADED: Code.ResourceExhausted,
   UNAVAILABLE: Code.Unavailable,
+  STREAM_TOO_SLOW: Code.ResourceExhausted,
+  STREAM_INTERRUPTED: Code.Unavailable,
   UNIMPLEMENTED: Code.Unimplemented,
   PAYMENT_NOT_HELD: Code.FailedPrecondition,
   PAYMENT_ALREADY_HELD: Code.FailedPrecondition,

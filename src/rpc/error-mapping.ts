@@ -31,6 +31,8 @@ const RETRY_AFTER_MS: Partial<Record<ErrorReason, number>> = {
   DEADLINE_EXCEEDED: 100,
   OVERLOADED: 1_000,
   UNAVAILABLE: 1_000,
+  STREAM_TOO_SLOW: 1_000,
+  STREAM_INTERRUPTED: 100,
 };
 
 /** What an error of Connect itself, or of code that throws ConnectError, is in the catalogue. */

@@ -22,6 +22,12 @@ export interface RpcLimits extends MethodLimits {
   readonly maxStreamsPerConnection: number;
   /** Unary calls at work at once; more are OVERLOADED. */
   readonly maxConcurrentCalls: number;
+  /** Streams of callers that are open at once; more are OVERLOADED. */
+  readonly maxConcurrentStreams: number;
+  /** A stream of a caller is interrupted after this, up to a tenth less, in milliseconds. */
+  readonly maxStreamMs: number;
+  /** A stream is ended if its caller leaves a message unread for so long, in milliseconds. */
+  readonly messageTimeoutMs: number;
   /** A connection on which nothing happens is closed after this, in milliseconds. */
   readonly idleTimeoutMs: number;
 }
@@ -43,5 +49,8 @@ export const DEFAULT_LIMITS: RpcLimits = {
   maxHeaderBytes: 16 * 1024,
   maxStreamsPerConnection: 128,
   maxConcurrentCalls: 2_048,
+  maxConcurrentStreams: 10_000,
+  maxStreamMs: 3_600_000,
+  messageTimeoutMs: 10_000,
   idleTimeoutMs: 300_000,
 };

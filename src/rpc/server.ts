@@ -13,6 +13,7 @@ import type { HttpHandler } from "./http.ts";
 import { DEFAULT_LIMITS, type RpcLimits } from "./limits.ts";
 import { createListener, type TlsFiles } from "./listener.ts";
 import { createMethodTable, type MethodTable, type ScopeOf } from "./method-table.ts";
+import { createOpenStreams, type OpenStreams } from "./open-streams.ts";
 import { REFLECTION_SERVICES, registerReflection } from "./reflection.ts";
 import { createRequestCheck } from "./request-rules.ts";
 import { requiredScopeOf } from "./required-scope.ts";
@@ -62,6 +63,8 @@ export interface RpcServer {
    * milliseconds, whether their callers are still there or not, then cuts every connection.
    */
   close(graceMs: number): Promise<void>;
+  /** How many streams of callers are open. */
+  readonly openStreams: number;
 }
 
 /** Makes the server; it does nothing until it's started. Throws for a method without a scope. */
@@ -81,9 +84,10 @@ export function createRpcServer(options: RpcServerOptions): RpcServer {
     },
     { publicServices, scopeOf: options.scopeOf ?? requiredScopeOf, limits, types },
   );
+  const openStreams = createOpenStreams({ gate, limits });
   const { onRequest, idle } = createHandlers(
     options,
-    { limits, gate, table, types },
+    { limits, gate, openStreams, table, types },
     closing.signal,
   );
   const listener = createListener({ host, port, tls, limits, logger, onRequest });
@@ -91,12 +95,16 @@ export function createRpcServer(options: RpcServerOptions): RpcServer {
     start: () => listener.start(),
     async close(graceMs) {
       gate.shut();
-      closing.abort(new ServiceError("UNAVAILABLE", { message: "the instance is shutting down" }));
+      const message = "the instance is shutting down";
+      closing.abort(new ServiceError("STREAM_INTERRUPTED", { message }));
       const grace = new AbortController();
       // A call goes on when its caller has left, and needs what is closed after the server.
       const over = sleep(graceMs, undefined, { signal: grace.signal }).catch(() => undefined);
       await Promise.all([listener.close(graceMs), Promise.race([idle(), over])]);
       grace.abort();
+    },
+    get openStreams() {
+      return openStreams.count;
     },
   };
 }
@@ -106,6 +114,7 @@ function createHandlers(
   parts: {
     readonly limits: RpcLimits;
     readonly gate: Gate;
+    readonly openStreams: OpenStreams;
     readonly table: MethodTable;
     readonly types: Registry;
   },

@@ -1,4 +1,4 @@
-import type { DescMethod } from "@bufbuild/protobuf";
+import type { DescMethod, Registry } from "@bufbuild/protobuf";
 import {
   createConnectRouter,
   createContextKey,
@@ -20,16 +20,21 @@ import { callKey } from "./call.ts";
 import { toConnectError, toServiceError } from "./error-mapping.ts";
 import type { Gate } from "./gate.ts";
 import type { Logger } from "../platform/logger.ts";
-import { pathOf, type HttpHandler, type HttpRequest } from "./http.ts";
+import { pathOf, type HttpHandler, type HttpRequest, type HttpResponse } from "./http.ts";
 import type { RpcLimits } from "./limits.ts";
 import type { StreamMethod } from "./method-table.ts";
+import type { OpenStream, OpenStreams } from "./open-streams.ts";
 import type { CheckRequest } from "./request-rules.ts";
+import { orAbort, relayAnswers } from "./stream-answers.ts";
 
 /** What streaming calls are served with. */
 export interface StreamDeps {
   readonly streams: readonly StreamMethod[];
   readonly gate: Gate;
+  readonly openStreams: OpenStreams;
   readonly checkRequest: CheckRequest;
+  /** What an Any in JSON may hold. */
+  readonly types: Registry;
   readonly report: ReportCall;
   readonly clock: Clock;
   readonly limits: RpcLimits;
@@ -40,25 +45,36 @@ export interface StreamDeps {
 
 /**
  * Serves streaming calls by Connect's own handlers, where every error passes the interceptor. A
- * stream has no other deadline than the one its caller gives it. The request id is expected in the
- * request's header `x-request-id`.
+ * stream has no other deadline than the one its caller gives it; if there is a caller, it lasts no
+ * longer than its key works and `maxStreamMs`. Nothing is made before the caller has taken what was
+ * made before. The request id is expected in the request's header `x-request-id`.
  */
 export function createStreamHandler(deps: StreamDeps): HttpHandler {
   const router = createConnectRouter({
     acceptCompression: [compressionGzip],
     readMaxBytes: deps.limits.maxBodyBytes,
-    jsonOptions: { ignoreUnknownFields: false, alwaysEmitImplicit: true },
-    shutdownSignal: deps.shutdownSignal,
+    jsonOptions: { ignoreUnknownFields: false, alwaysEmitImplicit: true, registry: deps.types },
     requestGate: (context) => admit(deps, context),
     interceptors: [createStreamInterceptor(deps)],
   });
   for (const { spec } of deps.streams) router.rpc(spec.method, spec.impl as never);
+  // Not Connect's `shutdownSignal`: to listen to one signal takes longer with each who does.
+  const closings = new Set<AbortController>();
+  deps.shutdownSignal.addEventListener("abort", () => {
+    for (const closing of closings) closing.abort(deps.shutdownSignal.reason);
+  });
   const handlers = new Map(router.handlers.map((handler) => [handler.requestPath, handler]));
 
   return async (request, response) => {
     const handler = handlers.get(pathOf(request));
     if (handler === undefined) throw new Error(`there is no stream at ${pathOf(request)}`);
-    const values = createContextValues().set(requestKey, request);
+    const closing = new AbortController();
+    closings.add(closing);
+    const values = createContextValues().set(exchangeKey, { request, response, closing });
+    response.once("close", () => {
+      closings.delete(closing);
+      values.get(openStreamKey)?.close();
+    });
     try {
       const call = universalRequestFromNodeRequest(request, response, undefined, values);
       // Connect's own body destroys the request, and with it HTTP/1.1's answer, when it is refused.
@@ -73,8 +89,17 @@ export function createStreamHandler(deps: StreamDeps): HttpHandler {
   };
 }
 
-/** The HTTP request of a stream, so that what wasn't read of it can be dropped. */
-const requestKey = createContextKey<HttpRequest | undefined>(undefined);
+/** Where a stream comes from and goes to. */
+interface Exchange {
+  readonly request: HttpRequest;
+  readonly response: HttpResponse;
+  /** Aborted when the server closes. */
+  readonly closing: AbortController;
+}
+
+const exchangeKey = createContextKey<Exchange | undefined>(undefined);
+/** Undefined for a method that needs no key. */
+const openStreamKey = createContextKey<OpenStream | undefined>(undefined);
 
 async function admit(deps: StreamDeps, context: HandlerContext): Promise<void> {
   const startMs = deps.clock.monotonicMs();
@@ -83,9 +108,12 @@ async function admit(deps: StreamDeps, context: HandlerContext): Promise<void> {
     const { scope } = deps.streams.find(({ spec }) => spec.method === context.method)!;
     if (scope === undefined) return;
     const authorization = context.requestHeader.get("authorization") ?? undefined;
-    const principal = await deps.gate.admit(authorization, scope);
+    const open = await deps.openStreams.admit(authorization, scope);
+    const { response } = context.values.get(exchangeKey)!;
+    // Its caller may have left meanwhile.
+    if (response.closed) open.close();
     const deadlineMs = startMs + (context.timeoutMs() ?? Number.POSITIVE_INFINITY);
-    context.values.set(callKey, { principal, deadlineMs });
+    context.values.set(openStreamKey, open).set(callKey, { principal: open.principal, deadlineMs });
   } catch (thrown) {
     const error = toServiceError(thrown);
     end(deps, context.method, context.requestHeader, context.values, startMs, error);
@@ -103,40 +131,21 @@ function createStreamInterceptor(deps: StreamDeps): Interceptor {
     try {
       const response = await next({ ...request, message: checkedMessages(deps, request) });
       if (!response.stream) return response;
-      return { ...response, message: relay(response.message, signal, requestIdOf(header), onEnd) };
+      const exchange = contextValues.get(exchangeKey)!;
+      const message = relayAnswers(response.message, {
+        signals: [signal, exchange.closing.signal, contextValues.get(openStreamKey)?.signal],
+        response: exchange.response,
+        messageTimeoutMs: deps.limits.messageTimeoutMs,
+        requestId: requestIdOf(header),
+        onEnd,
+      });
+      return { ...response, message };
     } catch (thrown) {
       const error = toServiceError(thrown);
       onEnd(error);
       throw toConnectError(error, requestIdOf(header));
     }
   };
-}
-
-/** The answers as they come, until the implementation or the signal ends them. */
-async function* relay<T>(
-  answers: AsyncIterable<T>,
-  signal: AbortSignal,
-  requestId: string,
-  onEnd: (error: ServiceError | undefined) => void,
-): AsyncGenerator<T> {
-  // What stands if the caller leaves, which ends a generator at its `yield`.
-  let error: ServiceError | undefined = new ServiceError("CANCELLED");
-  const iterator = answers[Symbol.asyncIterator]();
-  try {
-    for (;;) {
-      const step = await orAbort(iterator.next(), signal);
-      if (step.done === true) break;
-      yield step.value;
-    }
-    error = undefined;
-  } catch (thrown) {
-    error = toServiceError(thrown);
-    throw toConnectError(error, requestId);
-  } finally {
-    onEnd(error);
-    // Not awaited: an implementation that hangs would hang this too.
-    iterator.return?.().catch(() => undefined);
-  }
 }
 
 /** The requests, each checked; the only one of a server stream must come within the body's time. */
@@ -153,23 +162,6 @@ async function* checkedMessages(deps: StreamDeps, request: StreamRequest) {
   }
 }
 
-function orAbort<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const onAbort = (): void => reject(abortError(signal));
-    if (signal.aborted) onAbort();
-    else signal.addEventListener("abort", onAbort, { once: true });
-    work.then(resolve, reject).finally(() => signal.removeEventListener("abort", onAbort));
-  });
-}
-
-/** Connect and the server abort with errors of their own; a plain abort means a caller who left. */
-function abortError(signal: AbortSignal): unknown {
-  const { reason } = signal;
-  if (!(reason instanceof DOMException)) return reason;
-  if (reason.name !== "TimeoutError") return new ServiceError("CANCELLED", { cause: reason });
-  return new ServiceError("DEADLINE_EXCEEDED", { message: "the request's body took too long" });
-}
-
 function end(
   deps: StreamDeps,
   method: DescMethod,
@@ -179,7 +171,7 @@ function end(
   error: ServiceError | undefined,
 ): void {
   // What is still to come of the body is dropped: unread, it would keep a stream of HTTP/2 open.
-  values.get(requestKey)?.removeAllListeners("readable").resume();
+  values.get(exchangeKey)?.request.removeAllListeners("readable").resume();
   const durationMs = deps.clock.monotonicMs() - startMs;
   const name = `${method.parent.typeName}/${method.name}`;
   deps.report({ method: name, requestId: requestIdOf(header), durationMs, error });

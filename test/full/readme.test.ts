@@ -166,8 +166,9 @@ test("a hold is captured and refunded; with a retry policy a payment waits for m
   expect(pending.payment).toMatchObject({ status: "PAYMENT_STATUS_PENDING", attempts });
 });
 
-test("an account without a limit is opened as shown", async () => {
+test("an account is opened as shown, a payment watched to its end and an account for a while", async () => {
   await follow("Accounts");
+  expect(await follow("Watch it live")).toContain('"postedMinor"');
 });
 
 test("an owner's key is made as shown, and finds nothing of another owner", async () => {

@@ -121,7 +121,13 @@ test("where sending the same again helps, the answer says when, and nowhere else
   const retryable = (Object.keys(ERROR_CATALOGUE) as ErrorReason[]).filter((reason) =>
     toConnectError(new ServiceError(reason), "id-1").metadata.has("retry-after"),
   );
-  expect(retryable.toSorted()).toEqual(["DEADLINE_EXCEEDED", "OVERLOADED", "UNAVAILABLE"]);
+  const streams = ["STREAM_INTERRUPTED", "STREAM_TOO_SLOW"];
+  expect(retryable.toSorted()).toEqual([
+    "DEADLINE_EXCEEDED",
+    "OVERLOADED",
+    ...streams,
+    "UNAVAILABLE",
+  ]);
 });
 
 test("errors of others are told by their code, unknown ones as a fault", () => {

@@ -1,78 +1,23 @@
 import { once } from "node:events";
 import { connect as connectHttp2 } from "node:http2";
-import { setTimeout as sleep } from "node:timers/promises";
-import { create, createFileRegistry } from "@bufbuild/protobuf";
-import {
-  FileDescriptorProtoSchema,
-  file_google_protobuf_wrappers,
-  type StringValueSchema,
-} from "@bufbuild/protobuf/wkt";
 import { createClient, type Transport } from "@connectrpc/connect";
 import {
   createConnectTransport,
   createGrpcTransport,
   createGrpcWebTransport,
 } from "@connectrpc/connect-node";
-import type { GenService } from "@bufbuild/protobuf/codegenv2";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { ServiceError } from "../../src/kernel/errors.ts";
-import { callOf } from "../../src/rpc/call.ts";
-import { KEY, startEchoServer, type EchoServer } from "../support/echo-server.ts";
-
-type Text = typeof StringValueSchema;
-
-const text = ".google.protobuf.StringValue";
-const Streams = createFileRegistry(
-  create(FileDescriptorProtoSchema, {
-    name: "test/v1/streams.proto",
-    package: "test.v1",
-    syntax: "proto3",
-    dependency: ["google/protobuf/wrappers.proto"],
-    service: [
-      {
-        name: "Streams",
-        method: [{ name: "Say", inputType: text, outputType: text, serverStreaming: true }],
-      },
-    ],
-  }),
-  () => file_google_protobuf_wrappers,
-).getService("test.v1.Streams") as unknown as GenService<{
-  say: { methodKind: "server_streaming"; input: Text; output: Text };
-}>;
+import { KEY } from "../support/echo-server.ts";
+import { startStreams, Streams, type StreamServer } from "../support/stream-server.ts";
 
 const AUTHORIZED = { authorization: KEY };
 
-let server: EchoServer;
-let ended = 0;
-const observed: { method: string; code: string }[] = [];
+let server: StreamServer;
 beforeAll(async () => {
-  server = await startEchoServer({
-    services: [Streams],
-    scopeOf: () => "payments:read",
-    observe: ({ method, code }) => observed.push({ method, code }),
-    routes: (router) => {
-      router.service(Streams, {
-        async *say({ value }, context) {
-          try {
-            yield { value: callOf(context).principal.ownerId };
-            if (value === "refuse") throw new ServiceError("OVERLOADED", { retryAfterMs: 5_000 });
-            if (value === "throw") throw new Error("the password is hunter2");
-            if (value === "hang") await new Promise(() => undefined);
-            const rounds = value === "go on" ? 10_000 : 0;
-            for (let i = 0; i < rounds; i += 1) {
-              yield { value };
-              await sleep(5);
-            }
-          } finally {
-            ended += 1;
-          }
-        },
-      });
-    },
-  });
+  server = await startStreams();
 });
 afterAll(() => server.close());
-beforeEach(() => void observed.splice(0));
+beforeEach(() => void server.observed.splice(0));
 
 const transports: Record<string, (baseUrl: string) => Transport> = {
   "Connect h1": (baseUrl) => createConnectTransport({ baseUrl, httpVersion: "1.1" }),
@@ -93,12 +38,12 @@ describe.each(Object.entries(transports))("A stream over %s", (_, transport) => 
 
   test("knows its caller", async () => {
     expect(await listen("")).toEqual(["owner-1"]);
-    expect(observed).toEqual([{ method: "test.v1.Streams/Say", code: "ok" }]);
+    expect(server.observed).toEqual([{ method: "test.v1.Streams/Say", code: "ok" }]);
   });
 
   test("isn't opened without a key", async () => {
     await expect(listen("", { authorization: "Bearer nope" })).rejects.toThrow("[unauthenticated]");
-    expect(observed).toEqual([{ method: "test.v1.Streams/Say", code: "unauthenticated" }]);
+    expect(server.observed).toEqual([{ method: "test.v1.Streams/Say", code: "unauthenticated" }]);
   });
 
   test("ends with the implementation's error", async () => {
@@ -113,19 +58,27 @@ describe.each(Object.entries(transports))("A stream over %s", (_, transport) => 
     const headers = { ...AUTHORIZED, "grpc-timeout": "200m", "connect-timeout-ms": "200" };
     await expect(listen("hang", headers)).rejects.toThrow("[deadline_exceeded]");
     expect(performance.now() - startMs).toBeLessThan(3_000);
-    expect(observed.at(-1)?.code).toBe("deadline_exceeded");
+    expect(server.observed.at(-1)?.code).toBe("deadline_exceeded");
+  });
+
+  test("is ended once its key works no more", async () => {
+    const before = server.ended();
+    const heard = listen("go on", { authorization: `Bearer until-${performance.now() + 500}` });
+    await expect(heard).rejects.toThrow("[unauthenticated]");
+    expect(server.observed.at(-1)?.code).toBe("unauthenticated");
+    await expect.poll(() => server.ended(), { timeout: 5_000 }).toBe(before + 1);
   });
 
   test("is ended for a caller who leaves", async () => {
-    const before = ended;
+    const before = server.ended();
     const client = createClient(Streams, transport(server.url));
     const leaving = new AbortController();
     const options = { headers: AUTHORIZED, signal: leaving.signal };
     const stream = client.say({ value: "go on" }, options)[Symbol.asyncIterator]();
     for (const _ of "12") await stream.next();
     leaving.abort();
-    await expect.poll(() => ended, { timeout: 5_000 }).toBe(before + 1);
-    expect(observed.at(-1)?.code).toBe("canceled");
+    await expect.poll(() => server.observed.at(-1)?.code, { timeout: 5_000 }).toBe("canceled");
+    await expect.poll(() => server.ended(), { timeout: 5_000 }).toBe(before + 1);
   });
 });
 

@@ -43,6 +43,7 @@ export const CALLS = {
         pageToken: "t",
       }),
     ),
+  watchPayment: (client) => first(client.watchPayment("p", { afterSequence: 3 })),
   createAccount: (client) =>
     client.createAccount({
       accountId: "a",
@@ -76,6 +77,7 @@ export const CALLS = {
         pageToken: "t",
       }),
     ),
+  watchAccount: (client) => first(client.watchAccount("a", { afterSequence: 3 })),
   verifyLedger: (client) => client.verifyLedger(),
   createApiKey: (client) =>
     client.createApiKey({
@@ -117,6 +119,10 @@ export const CALLS = {
 } satisfies Record<string, (client: InstantPayment) => Promise<unknown>>;
 
 async function firstPage<P>(list: { pages(): AsyncIterable<P> }): Promise<P> {
-  for await (const page of list.pages()) return page;
-  return expect.unreachable("a list has at least one page");
+  return first(list.pages());
+}
+
+async function first<T>(items: AsyncIterable<T>): Promise<T> {
+  for await (const item of items) return item;
+  return expect.unreachable("there's at least one");
 }

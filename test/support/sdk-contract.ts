@@ -9,6 +9,8 @@ import type {
   ListEntriesRequest,
   ListEntriesResponse,
   UpdateAccountRequest,
+  WatchAccountRequest,
+  WatchAccountResponse,
 } from "../../gen/instantpayment/v1/account_service_pb.ts";
 import type {
   LedgerFinding as WireFinding,
@@ -36,6 +38,7 @@ export const METHODS = {
     retryPayment: "retryPayment",
     getPayment: "getPayment",
     listPayments: "listPayments",
+    watchPayment: "watchPayment",
   } satisfies Record<RpcOf<typeof PaymentService>, keyof sdk.InstantPayment>,
   AccountService: {
     createAccount: "createAccount",
@@ -44,6 +47,7 @@ export const METHODS = {
     updateAccount: "updateAccount",
     getBalance: "getBalance",
     listEntries: "listEntries",
+    watchAccount: "watchAccount",
   } satisfies Record<RpcOf<typeof AccountService>, keyof sdk.InstantPayment>,
   LedgerService: {
     verifyLedger: "verifyLedger",
@@ -110,6 +114,10 @@ export const REQUESTS = {
     pageSize: "pageSize",
     pageToken: "pageToken",
   } satisfies Record<FieldOf<ListEntriesRequest>, keyof sdk.EntryFilter | "itself">,
+  WatchAccountRequest: { accountId: "itself", afterSequence: "afterSequence" } satisfies Record<
+    FieldOf<WatchAccountRequest>,
+    keyof sdk.WatchOptions | "itself"
+  >,
   VerifyLedgerRequest: {},
 };
 
@@ -163,6 +171,10 @@ export const ANSWERS = {
     closingBalanceMinor: "closingBalance",
     nextPageToken: "nextPageToken",
   } satisfies Record<FieldOf<ListEntriesResponse>, keyof sdk.StatementPage>,
+  WatchAccountResponse: { entry: "entry", balance: "balance" } satisfies Record<
+    FieldOf<WatchAccountResponse>,
+    keyof sdk.AccountUpdate
+  >,
   VerifyLedgerResponse: {
     ok: "ok",
     accountCount: "accountCount",

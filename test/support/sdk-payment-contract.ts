@@ -18,6 +18,7 @@ import type {
   RefundPaymentRequest,
   RetryPaymentRequest,
   RetryPolicy,
+  WatchPaymentRequest,
 } from "../../gen/instantpayment/v1/payment_service_pb.ts";
 import type * as sdk from "../../sdk/src/node.ts";
 
@@ -78,6 +79,10 @@ export const PAYMENT_REQUESTS = {
     pageSize: "pageSize",
     pageToken: "pageToken",
   } satisfies Record<FieldOf<ListPaymentsRequest>, keyof sdk.PaymentFilter>,
+  WatchPaymentRequest: { paymentId: "itself", afterSequence: "afterSequence" } satisfies Record<
+    FieldOf<WatchPaymentRequest>,
+    keyof sdk.WatchOptions | "itself"
+  >,
 };
 
 /** The part of `ANSWERS` that is about payments. */
@@ -150,6 +155,7 @@ export const PAYMENT_ANSWERS = {
     keyof sdk.InstantPaymentError
   >,
   GetPaymentResponse: { payment: "itself" },
+  WatchPaymentResponse: { event: "itself" },
   ListPaymentsResponse: { payments: "items", nextPageToken: "nextPageToken" } satisfies Record<
     FieldOf<ListPaymentsResponse>,
     keyof sdk.Page<sdk.Payment>

@@ -27,7 +27,7 @@ function createQueue(bounds: { maxBatch?: number; maxQueue?: number; lanes?: num
     maxBatch: 10,
     maxQueue: 10,
     lanes: 1,
-    observe: ({ size }) => sizes.push(size),
+    observe: ({ commands }) => sizes.push(commands.length),
     ...bounds,
   });
 }

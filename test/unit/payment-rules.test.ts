@@ -1,7 +1,13 @@
 import { describe, expect, test } from "vitest";
 import type { AccountState } from "../../src/accounts/account.ts";
 import { MAX_BALANCE_MINOR, MIN_BALANCE_MINOR } from "../../src/kernel/money.ts";
-import { findDecline, REASON_CODES, type PaymentReason } from "../../src/payments/payment.ts";
+import { PAYMENT_STATUSES } from "../../src/kernel/payment-states.ts";
+import {
+  findDecline,
+  isOver,
+  REASON_CODES,
+  type PaymentReason,
+} from "../../src/payments/payment.ts";
 import { testAccount } from "../support/commands.ts";
 
 /** What gives each reason, as far from the others as it can be; the order is that of precedence. */
@@ -93,4 +99,21 @@ describe("A balance may go to the last number of 64 bits and not beyond", () => 
     expect(findDecline(rich, limited, "EUR", 10n)).toBeUndefined();
     expect(findDecline(rich, limited, "EUR", 11n)?.reason).toBe("BALANCE_OVERFLOW");
   });
+});
+
+test("a payment is over when nothing can become of it any more", () => {
+  const ID = "0198c0de-0000-7000-8000-000000000001";
+  const plain = { refundOfPaymentId: null, retriedByPaymentId: null };
+  const settled = { ...plain, status: "SETTLED", capturedMinor: 5n } as const;
+  const none = { capturedMinor: 0n, refundedMinor: 0n };
+  const over = PAYMENT_STATUSES.filter((status) => isOver({ ...plain, ...none, status }));
+  // A settled payment has something captured.
+  expect(over).toEqual(["SETTLED", "CANCELLED", "EXPIRED"]);
+  expect(isOver({ ...settled, refundedMinor: 0n })).toBe(false);
+  expect(isOver({ ...settled, refundedMinor: 4n })).toBe(false);
+  expect(isOver({ ...settled, refundedMinor: 5n })).toBe(true);
+  expect(isOver({ ...settled, refundedMinor: 0n, refundOfPaymentId: ID })).toBe(true);
+  const rejected = { ...plain, ...none, status: "REJECTED" } as const;
+  expect(isOver({ ...rejected, retriedByPaymentId: ID })).toBe(true);
+  expect(isOver({ ...rejected, refundOfPaymentId: ID })).toBe(true);
 });

@@ -2,6 +2,7 @@ import {
   create,
   type DescField,
   type DescMessage,
+  type DescMethodServerStreaming,
   type DescMethodUnary,
   isMessage,
   type Message,
@@ -112,13 +113,18 @@ function fullService() {
   const received: Message[] = [];
   const answers = new Map<string, Message>();
   const transport = createRouterTransport(({ rpc }) => {
-    for (const method of methods as DescMethodUnary[]) {
+    for (const method of methods as (DescMethodUnary | DescMethodServerStreaming)[]) {
       const answer = sample(method.output);
       answers.set(method.localName, answer);
-      rpc(method, (request) => {
+      function receive(request: Message): Message {
         received.push(request);
         return answer;
-      });
+      }
+      if (method.methodKind === "unary") rpc(method, receive);
+      else
+        rpc(method, async function* stream(request) {
+          yield receive(request);
+        });
     }
   });
   const options = { baseUrl: "http://127.0.0.1", apiKey: "k" };

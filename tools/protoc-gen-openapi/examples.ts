@@ -49,6 +49,7 @@ export const REQUEST_EXAMPLES: Readonly<Record<string, JsonObject>> = {
     idempotencyKey: `${EXAMPLE_KEY_PREFIX}retry`,
   },
   GetPaymentRequest: { paymentId: demoPaymentId },
+  WatchPaymentRequest: { paymentId: demoPaymentId },
   ListPaymentsRequest: { accountId: demoDebtorAccountId, pageSize: 10 },
   CreateAccountRequest: { currencyCode: "EUR", metadata: { purpose: "savings" } },
   GetAccountRequest: { accountId: demoDebtorAccountId },
@@ -56,6 +57,7 @@ export const REQUEST_EXAMPLES: Readonly<Record<string, JsonObject>> = {
   UpdateAccountRequest: { accountId: demoDebtorAccountId, metadata: { purpose: "travel" } },
   GetBalanceRequest: { accountId: demoDebtorAccountId },
   ListEntriesRequest: { accountId: demoDebtorAccountId, pageSize: 10 },
+  WatchAccountRequest: { accountId: demoDebtorAccountId, afterSequence: "1" },
   VerifyLedgerRequest: {},
   CreateApiKeyRequest: {
     ownerId: "alice",
@@ -180,6 +182,16 @@ export const RESPONSE_EXAMPLES: Readonly<Record<string, Record<string, ResponseE
   RetryPaymentResponse: one({ payment: { ...settled, retryOfPaymentId: demoRejectedPaymentId } }),
   GetPaymentResponse: one({ payment: settled }),
   ListPaymentsResponse: one({ payments: [settled, rejected] }),
+  WatchPaymentResponse: one({
+    event: {
+      eventId: "01980000-0000-7000-8000-0000000000e1",
+      sequence: 1,
+      type: "PAYMENT_EVENT_TYPE_SETTLED",
+      payment: settled,
+      occurTime: time,
+      debtorEntrySequence: "2",
+    },
+  }),
   CreateAccountResponse: one({ account }),
   GetAccountResponse: one({ account }),
   ListAccountsResponse: one({ accounts: [account] }),
@@ -191,6 +203,10 @@ export const RESPONSE_EXAMPLES: Readonly<Record<string, Record<string, ResponseE
     entries: [entry],
     openingBalanceMinor: "100000",
     closingBalanceMinor: "98750",
+  }),
+  WatchAccountResponse: one({
+    entry,
+    balance: { accountId: demoDebtorAccountId, ...balance, asOfTime: time },
   }),
   CreateApiKeyResponse: one({ apiKey, secret }),
   ListApiKeysResponse: one({ apiKeys: [{ ...apiKey, lastUseTime: time }] }),

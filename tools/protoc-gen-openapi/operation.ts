@@ -42,7 +42,7 @@ function postOperation(method: DescMethod, scope: string, readOnly: boolean): Js
     parameters: [
       ...(hasKey && isUnary ? [parameter("IdempotencyKey")] : []),
       ...(method.parent.name === "PaymentService" && !readOnly ? [parameter("Traceparent")] : []),
-      parameter("Timeout"),
+      parameter(isUnary ? "Timeout" : "StreamTimeout"),
     ],
     requestBody: {
       required: true,
@@ -131,6 +131,13 @@ export const PARAMETERS = {
     name: "Connect-Timeout-Ms",
     in: "header",
     description: "How many milliseconds the caller waits: 5000 if absent, cut to 30000 if longer.",
+    schema: { type: "integer", minimum: 1, maximum: 9_999_999_999 },
+  },
+  StreamTimeout: {
+    name: "Connect-Timeout-Ms",
+    in: "header",
+    description:
+      "After how many milliseconds the stream ends with DEADLINE_EXCEEDED. Absent: never.",
     schema: { type: "integer", minimum: 1, maximum: 9_999_999_999 },
   },
   Encoding: {

@@ -263,6 +263,7 @@ export const PaymentAttemptSchema: GenMessage<PaymentAttempt> = /*@__PURE__*/
 export type PaymentEvent = Message<"instantpayment.v1.PaymentEvent"> & {
   /**
    * The event's id, a UUID. It stays the same however often the event is delivered.
+   * Empty if the type is unspecified.
    *
    * @generated from field: string event_id = 1;
    */
@@ -284,14 +285,16 @@ export type PaymentEvent = Message<"instantpayment.v1.PaymentEvent"> & {
   type: PaymentEventType;
 
   /**
-   * The payment right after the change, as an administrator sees it.
+   * The payment right after the change: in Kafka as an administrator sees it, from
+   * WatchPayment as the caller does.
    *
    * @generated from field: instantpayment.v1.Payment payment = 4;
    */
   payment?: Payment | undefined;
 
   /**
-   * The status before the change; unspecified for a new payment.
+   * The status before the change; unspecified for a new payment, and for the creditor's
+   * side if it couldn't see the payment before.
    *
    * @generated from field: instantpayment.v1.PaymentStatus previous_status = 5;
    */
@@ -306,7 +309,8 @@ export type PaymentEvent = Message<"instantpayment.v1.PaymentEvent"> & {
 
   /**
    * The `sequence` of the entry that the change booked on the debtor account; 0 if
-   * it booked none. Order the events of one account by it.
+   * it booked none. Order the events of one account by it. From WatchPayment it's shown to
+   * the debtor's side only.
    *
    * @generated from field: int64 debtor_entry_sequence = 7;
    */
@@ -314,7 +318,7 @@ export type PaymentEvent = Message<"instantpayment.v1.PaymentEvent"> & {
 
   /**
    * The `sequence` of the entry that the change booked on the creditor account; 0
-   * if it booked none.
+   * if it booked none. From WatchPayment it's shown to the creditor's side only.
    *
    * @generated from field: int64 creditor_entry_sequence = 8;
    */
@@ -481,7 +485,8 @@ export const PaymentReasonSchema: GenEnum<PaymentReason> = /*@__PURE__*/
  */
 export const PaymentEventType = {
   /**
-   * Never sent.
+   * Only from WatchPayment: the payment as it is, of which the service doesn't keep the
+   * event any more.
    *
    * @generated from enum value: PAYMENT_EVENT_TYPE_UNSPECIFIED = 0;
    */

@@ -83,6 +83,11 @@ export const METHOD_CASES: Readonly<Record<string, MethodCase>> = {
     byBob: NO_PAYMENT,
   },
   ListPayments: ofAccount(),
+  WatchPayment: {
+    request: (world) => ({ paymentId: world.payment }),
+    unknown: ({ unknownPayment }) => ({ paymentId: unknownPayment }),
+    byBob: NO_PAYMENT,
+  },
   CreateAccount: {
     request: () => ({ ownerId: "alice", currencyCode: "EUR" }),
     byBob: NO_SCOPE,
@@ -95,6 +100,7 @@ export const METHOD_CASES: Readonly<Record<string, MethodCase>> = {
   UpdateAccount: ofAccount({ metadata: { colour: "blue" } }),
   GetBalance: ofAccount(),
   ListEntries: ofAccount(),
+  WatchAccount: ofAccount(),
   VerifyLedger: { request: () => ({}), byBob: NO_SCOPE },
   CreateApiKey: {
     request: () => ({ ownerId: "alice", scopes: ["payments:read"] }),
