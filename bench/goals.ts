@@ -54,6 +54,7 @@ export const ROUND_RATIOS: readonly Ratio[] = [
     "pgbench-transfer_hot_last-best",
   ),
   rate("JSON uniform with every event in Kafka to without", `${JSON_64}-relay`, JSON_64, 0.85),
+  rate("JSON uniform with 5,000 watchers to without", `${JSON_64}-5000-watchers`, JSON_64, 0.8),
   rate("JSON uniform: two processes to one", `${JSON_64}-two-processes`, JSON_64),
   rate(
     "JSON hot creditor: two processes to one",

@@ -29,6 +29,8 @@ export interface ServiceScenario {
   readonly redis: boolean;
   /** A process beside them that publishes every payment to a Kafka on the same machine. */
   readonly relay: boolean;
+  /** Streams of WatchPayment and WatchAccount that are open meanwhile, on the first instance. */
+  readonly watchers: number;
   readonly database: "empty" | "filled";
 }
 
@@ -56,7 +58,15 @@ export function roundScenarios(): Scenario[] {
     service({ protocol, callers: 8, batch: 100 }),
   );
   const two = PATTERNS.map((pattern) => service({ pattern, processes: 2 }));
-  return [...peers, ...single, ...batches, ...two, service({ relay: true }), ...hot()];
+  return [
+    ...peers,
+    ...single,
+    ...batches,
+    ...two,
+    service({ relay: true }),
+    service({ watchers: 5_000 }),
+    ...hot(),
+  ];
 }
 
 /** One to three processes on a hot account with Redis and without, as far as it's new. */
@@ -96,10 +106,12 @@ export function service(differs: Partial<ServiceScenario>): ServiceScenario {
     processes: 1,
     redis: false,
     relay: false,
+    watchers: 0,
     database: "empty",
     ...differs,
   } as const;
-  const { protocol, pattern, callers, batch, processes, redis, relay, database } = scenario;
+  const { protocol, pattern, callers, batch, processes, redis, relay, watchers, database } =
+    scenario;
   const name = [
     protocol,
     ...(batch > 0 ? [`batch-of-${batch}`] : []),
@@ -108,6 +120,7 @@ export function service(differs: Partial<ServiceScenario>): ServiceScenario {
     ...(processes > 1 ? [processes === 2 ? "two-processes" : "three-processes"] : []),
     ...(redis ? ["redis"] : []),
     ...(relay ? ["relay"] : []),
+    ...(watchers > 0 ? [`${watchers}-watchers`] : []),
     ...(database === "filled" ? ["filled"] : []),
   ].join("-");
   return { ...scenario, name };

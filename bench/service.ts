@@ -80,11 +80,13 @@ export async function migrateDatabase(options: CommandOptions): Promise<void> {
   await runCli(["migrate"], options);
 }
 
-/** Makes a key that pays for an owner, as callers have one: whose money it is has to be asked. */
+/** Makes a key of an owner, as callers have one: whose money it is has to be asked. */
 export async function makeOwnerKey(ownerId: string, options: CommandOptions): Promise<string> {
-  const args = ["keys", "create", "--owner", ownerId, "--scopes", "payments:write", "--json"];
+  const args = ["keys", "create", "--owner", ownerId, "--scopes", SCOPES, "--json"];
   return (JSON.parse(await runCli(args, options)) as { secret: string }).secret;
 }
+
+const SCOPES = "accounts:read,payments:read,payments:write";
 
 /** Counts of a ledger that is right. */
 export interface VerifiedLedger {

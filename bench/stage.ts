@@ -76,7 +76,7 @@ export async function createStage(deps: StageDeps): Promise<Stage> {
       const target = await deployment.ensure(scenario);
       await postgres.checkpoint();
       const run = await runLoad(load, scenario, target, length);
-      await deployment.checkRelay(scenario);
+      await deployment.check(scenario);
       return run;
     },
     verify: (database) => verifyLedger({ databaseUrl: urlOf(database), signal }),
