@@ -144,6 +144,55 @@ describe("In Chromium, without a bundler, the installed package", () => {
     expect(service.payments.size).toBe(1);
   });
 
+  test("shows a payment live to its end, by the SDK and by gRPC-Web", async () => {
+    const app = await startTestApp({ CORS_ORIGINS: pageUrl });
+    const options = { baseUrl: app.apiUrl, apiKey: app.adminKey };
+    const shop = createInstantPayment(options);
+    const [from, to] = await Promise.all(
+      (["UNBOUNDED", "NONE"] as const).map((overdraftMode) =>
+        shop.createAccount({ currencyCode: "EUR", overdraftMode }),
+      ),
+    );
+    const accounts = { debtorAccountId: from!.id, creditorAccountId: to!.id };
+    const amount = { value: "12.50", currencyCode: "EUR" };
+    const { id } = await shop.createPayment({ ...accounts, amount, captureMode: "MANUAL" });
+    await page.evaluate(`(async () => {
+      const { createInstantPayment } = await import("@instant-payment/sdk");
+      const { PaymentService } = await import("/node_modules/@instant-payment/sdk/dist/gen/instantpayment/v1/payment_service_pb.js");
+      const { createClient } = await import("@connectrpc/connect");
+      const { createGrpcWebTransport } = await import("@connectrpc/connect-web");
+      const [options, paymentId] = ${JSON.stringify([options, id])};
+      async function show(name, events) {
+        const list = document.body.appendChild(document.createElement("ol"));
+        list.id = name;
+        const add = (text) => list.appendChild(document.createElement("li")).append(text);
+        for await (const event of events) add(event.sequence + " " + event.payment.status);
+        add("over");
+      }
+      const headers = { Authorization: "Bearer " + options.apiKey };
+      const raw = createClient(PaymentService, createGrpcWebTransport(options));
+      async function* overGrpcWeb() {
+        for await (const { event } of raw.watchPayment({ paymentId }, { headers })) {
+          if (event) yield event;
+        }
+      }
+      void show("sdk", createInstantPayment(options).watchPayment(paymentId));
+      void show("grpc-web", overGrpcWeb());
+    })()`);
+    const shown = async (name: string) => page.locator(`#${name} li`).allTextContents();
+    const expectShown = async (sdk: string[], grpcWeb: string[]) => {
+      const both = async () => [await shown("sdk"), await shown("grpc-web")];
+      await expect.poll(both, { timeout: 20_000 }).toEqual([sdk, grpcWeb]);
+    };
+    await expectShown(["1 HELD"], ["1 2"]);
+    await shop.capturePayment(id);
+    await expectShown(["1 HELD", "2 SETTLED"], ["1 2", "2 3"]);
+    await shop.refundPayment(id);
+    const end = ["over"];
+    await expectShown(["1 HELD", "2 SETTLED", "3 SETTLED", ...end], ["1 2", "2 3", "3 3", ...end]);
+    await app.stop();
+  });
+
   test("talks to the service from another origin that it allows, and tells its errors", async () => {
     const app = await startTestApp({ CORS_ORIGINS: pageUrl });
     const options = JSON.stringify({ baseUrl: app.apiUrl, apiKey: app.adminKey });

@@ -11,6 +11,7 @@ export interface ServiceInstance {
   readonly pay: (payment: TestPayment) => Promise<Committed>;
   /** Pays all, each by itself, in one call. Throws as `pay` if one of them is still open. */
   readonly payBatch: (payments: readonly TestPayment[]) => Promise<Committed[]>;
+  readonly apiUrl: string;
   readonly adminUrl: string;
   /** To its process. */
   readonly signal: (signal: NodeJS.Signals) => void;
@@ -20,6 +21,9 @@ export interface ServiceInstance {
   readonly stop: () => Promise<number | null>;
 }
 
+/** The administrator's key of every instance. */
+export const INSTANCE_KEY = "an-administrators-key-that-tests-use";
+
 /**
  * Starts `node src/main.ts` on free ports of the loopback, with further settings if given, and waits
  * until it does its work.
@@ -28,7 +32,7 @@ export async function startInstance(
   databaseUrl: string,
   settings: Readonly<Record<string, string>> = {},
 ): Promise<ServiceInstance> {
-  const adminKey = "an-administrators-key-that-tests-use";
+  const adminKey = INSTANCE_KEY;
   const service = run([process.execPath, "src/main.ts", "--json"], {
     DATABASE_URL: databaseUrl,
     ADMIN_API_KEY: adminKey,
@@ -43,6 +47,7 @@ export async function startInstance(
   const call = (path: string, request: unknown) =>
     exchange(`${apiUrl}${path}`, { method: "POST", headers, body: JSON.stringify(request) });
   return {
+    apiUrl,
     adminUrl,
     signal: service.signal,
     pay: async (payment) => toCommitted(await call(CREATE_PAYMENT, toJson(payment))),

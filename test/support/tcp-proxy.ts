@@ -24,11 +24,12 @@ export interface TcpProxyOptions {
   readonly relay: (connection: ProxiedConnection) => void;
   /** Refuses everybody while it's false. */
   readonly admits?: () => boolean;
+  /** The server of the next connection, by its URL; the same one for all if absent. */
+  readonly target?: () => string;
 }
 
 /** Opens a proxy to the server of a URL. */
 export async function openTcpProxy(url: string, options: TcpProxyOptions): Promise<TcpProxy> {
-  const target = new URL(url);
   const sockets = new Set<Socket>();
   // Without a delay for small writes, which would make each round trip 40 ms.
   const server = createServer({ noDelay: true }, (client) => {
@@ -36,6 +37,7 @@ export async function openTcpProxy(url: string, options: TcpProxyOptions): Promi
       client.destroy();
       return;
     }
+    const target = new URL(options.target?.() ?? url);
     const upstream = connect({ port: Number(target.port), host: target.hostname, noDelay: true });
     function end(): void {
       client.destroy();

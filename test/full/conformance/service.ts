@@ -34,8 +34,19 @@ interface UnaryRequest extends Message {
   };
 }
 
+/** As UnaryRequest, of a server stream. */
+interface StreamRequest extends Message {
+  readonly responseDefinition?: {
+    readonly responseHeaders: Header[];
+    readonly responseTrailers: Header[];
+    readonly responseDelayMs: number;
+    readonly responseData: Uint8Array[];
+    readonly error?: { readonly code: Code; readonly message?: string };
+  };
+}
+
 /**
- * The unary methods of `connectrpc.conformance.v1.ConformanceService`. Errors are those of our
+ * The unary methods and the server stream of `connectrpc.conformance.v1.ConformanceService`. Errors are those of our
  * catalogue that have the code which is asked for.
  */
 export function createConformanceService(registry: FileRegistry): {
@@ -48,12 +59,7 @@ export function createConformanceService(registry: FileRegistry): {
   async function unary(request: UnaryRequest, context: HandlerContext) {
     const definition = request.responseDefinition;
     const { input, output } = context.method;
-    for (const { name, value } of definition?.responseHeaders ?? []) {
-      for (const each of value) context.responseHeader.append(name, each);
-    }
-    for (const { name, value } of definition?.responseTrailers ?? []) {
-      for (const each of value) context.responseTrailer.append(name, each);
-    }
+    addHeaders(definition, context);
     if (definition?.responseDelayMs) await sleep(definition.responseDelayMs);
     const response = definition?.response;
     if (response?.case === "error") throw errorOf(response.value);
@@ -61,13 +67,39 @@ export function createConformanceService(registry: FileRegistry): {
     return create(output, { payload: { data, requestInfo: infoOf(request, input, context) } });
   }
 
+  async function* serverStream(request: StreamRequest, context: HandlerContext) {
+    const definition = request.responseDefinition;
+    const { input, output } = context.method;
+    addHeaders(definition, context);
+    for (const [i, data] of (definition?.responseData ?? []).entries()) {
+      if (definition?.responseDelayMs) await sleep(definition.responseDelayMs);
+      const requestInfo = i === 0 ? infoOf(request, input, context) : undefined;
+      yield create(output, { payload: { data, requestInfo } });
+    }
+    if (definition?.error) throw errorOf(definition.error);
+  }
+
   return {
     service,
     routes(router) {
-      const implementation = { unary, idempotentUnary: unary };
+      const implementation = { unary, idempotentUnary: unary, serverStream };
       router.service(service, implementation as unknown as Partial<ServiceImpl<DescService>>);
     },
   };
+}
+
+function addHeaders(
+  definition:
+    | { readonly responseHeaders: Header[]; readonly responseTrailers: Header[] }
+    | undefined,
+  context: HandlerContext,
+): void {
+  for (const { name, value } of definition?.responseHeaders ?? []) {
+    for (const each of value) context.responseHeader.append(name, each);
+  }
+  for (const { name, value } of definition?.responseTrailers ?? []) {
+    for (const each of value) context.responseTrailer.append(name, each);
+  }
 }
 
 function infoOf(request: Message, input: DescMessage, context: HandlerContext) {
