@@ -19,17 +19,13 @@ export interface KafkaService extends Service {
 export interface KafkaOptions extends ServiceOptions {
   /** A listener beside the plain one; not to be had by Docker. */
   readonly secured?: SecuredListener;
+  /** Settings instead of those of tests, for where it listens. */
+  readonly settings?: (address: BrokerAddress) => Readonly<Record<string, string>>;
 }
 
 const TIMEOUT_MS = 60_000;
 /** 16 bytes in base64url; any will do. */
 const CLUSTER_ID = "MkU3OEVBNTcwNTJENDM2Qk";
-
-/** How a Kafka is to be had. */
-export interface KafkaOptions extends ServiceOptions {
-  /** Settings instead of those of tests, for where it listens. */
-  readonly settings?: (address: BrokerAddress) => Readonly<Record<string, string>>;
-}
 
 /**
  * A real Kafka: KAFKA_BROKERS, the one on PATH, Docker, or else the broker's jars by Maven (43 MB,
