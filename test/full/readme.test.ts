@@ -228,8 +228,7 @@ test("run for real, it migrates, serves and verifies a database of one's own", a
 });
 
 test("the commands for developers are those that the continuous integration runs", async () => {
-  followed.add("Run the parts apart"); // topology.test.ts does.
-  followed.add("Develop");
+  followed.add("Run the parts apart").add("Develop"); // The former by topology.test.ts.
   const { samples } = sections.find(({ title }) => title === "Develop")!;
   const ci = (await readFile(".ci/run", "utf8")).replaceAll(" --silent", "");
   const commands = samples
