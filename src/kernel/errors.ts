@@ -121,6 +121,10 @@ export const ERROR_CATALOGUE = {
     cause: "More is to be captured than is held; the error's metadata tells how much is.",
     fix: "Capture less, or leave the amount out for all that is held.",
   },
+  CAPTURE_WOULD_RELEASE: {
+    cause: "A part is to be captured and the rest released, which is up to the creditor's side.",
+    fix: "Capture all that is held, or a part with `final` false.",
+  },
   CAPTURE_DECLINED: {
     cause: "An account doesn't take part in payments now, the error's metadata has its reason.",
     fix: "Capture again when it does, or cancel; until `expire_time` the payment stays held.",

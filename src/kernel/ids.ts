@@ -9,8 +9,15 @@ export function uuidv7(timeMs: number): string {
   return `${time.slice(0, 8)}-${time.slice(8)}-7${randomUUID().slice(15)}`;
 }
 
-/** The time in a UUID of version 7, in milliseconds since 1970; undefined for other versions. */
+/** The end of the year 9999, the last time that is told in RFC 3339. */
+const MAX_TIME_MS = 253_402_300_799_999;
+
+/**
+ * The time in a UUID of version 7, in milliseconds since 1970; undefined for other versions, and
+ * for a time after the year 9999.
+ */
 export function uuidv7TimeMs(id: string): number | undefined {
   if (id[14] !== "7") return undefined;
-  return Number.parseInt(id.slice(0, 8) + id.slice(9, 13), 16);
+  const timeMs = Number.parseInt(id.slice(0, 8) + id.slice(9, 13), 16);
+  return timeMs <= MAX_TIME_MS ? timeMs : undefined;
 }

@@ -19,9 +19,12 @@ import type {
 import { bookingTime, tryAgain, tryNew } from "./decide-payment.ts";
 import { bookPayment, holdFunds, noteUpdate, type Posting } from "./posting.ts";
 
-/** Books what is held, or a part of it; releases the rest unless more captures are to come. */
+/**
+ * Books what is held, or a part of it; releases the rest unless more captures are to come, which is
+ * up to the creditor's side.
+ */
 export function decideCapture(posting: Posting, command: CaptureCommand, now: Date): PaymentRow {
-  const { payment, debtor, creditor, time } = find(posting, command, now);
+  const { payment, debtor, creditor, isCreditors, time } = find(posting, command, now);
   refuseByState("capture", payment, time);
   const heldMinor = heldOf(payment);
   const amountMinor = amountOf(command.amount, payment) ?? heldMinor;
@@ -29,6 +32,10 @@ export function decideCapture(posting: Posting, command: CaptureCommand, now: Da
     throw new ServiceError("CAPTURE_EXCEEDS_HOLD", {
       metadata: { held_minor: heldMinor.toString() },
     });
+  }
+  // Or whoever promised the funds could take them back by capturing next to nothing.
+  if (!isCreditors && command.final && amountMinor < heldMinor) {
+    throw new ServiceError("CAPTURE_WOULD_RELEASE");
   }
   const free = { ...debtor, heldMinor: debtor.heldMinor - amountMinor };
   const declined = findDecline(free, creditor, payment.currencyCode, amountMinor);

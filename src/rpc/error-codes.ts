@@ -45,6 +45,7 @@ export const CODE_BY_REASON = {
   PAYMENT_IS_REFUND: Code.FailedPrecondition,
   PAYMENT_ALREADY_RETRIED: Code.FailedPrecondition,
   CAPTURE_EXCEEDS_HOLD: Code.FailedPrecondition,
+  CAPTURE_WOULD_RELEASE: Code.FailedPrecondition,
   CAPTURE_DECLINED: Code.FailedPrecondition,
   REFUND_EXCEEDS_CAPTURED: Code.FailedPrecondition,
   PAYMENT_DECLINED: Code.FailedPrecondition,

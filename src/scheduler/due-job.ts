@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Database } from "../platform/database.ts";
 import type { Logger } from "../platform/logger.ts";
 import { createDueMetrics, type Metrics } from "../platform/metrics.ts";
-import { findOverdue, MAX_CLAIM, type RunDuePayments } from "./due-payments.ts";
+import { findOverdue, MAX_CLAIM, type DueWork, type RunDuePayments } from "./due-payments.ts";
 
 /** What the job works with besides. */
 export interface DueJobParts {
@@ -16,21 +16,26 @@ export interface DueJobParts {
 const EVERY_MS = 200;
 
 /**
- * Does what is due of payments, round after round. A round that fails is logged and what it left
- * is due again. Returns what ends the job, after the round that is under way.
+ * Does what is due of payments, round after round, expiries beside attempts. A round that fails is logged and what it left
+ * is due again. Returns what ends the job, after the rounds that are under way.
  */
 export function startDueJob(run: RunDuePayments, parts: DueJobParts): () => Promise<void> {
   const { database, logger, metrics } = parts;
   createDueMetrics(metrics, () => findOverdue(database));
   const stop = new AbortController();
-  const ended = loop(run, logger, stop.signal);
-  return () => {
+  const kinds: DueWork[] = ["expiries", "attempts"];
+  const ended = Promise.all(kinds.map((work) => loop(() => run(work), logger, stop.signal)));
+  return async () => {
     stop.abort();
-    return ended;
+    await ended;
   };
 }
 
-async function loop(run: RunDuePayments, logger: Logger, stopped: AbortSignal): Promise<void> {
+async function loop(
+  run: () => Promise<number>,
+  logger: Logger,
+  stopped: AbortSignal,
+): Promise<void> {
   while (!stopped.aborted) {
     let claimed = 0;
     try {

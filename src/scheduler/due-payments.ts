@@ -27,28 +27,37 @@ export async function findOverdue({ orm }: Pick<Database, "orm">): Promise<Overd
   return { payments: rows[0]!.payments, oldestSeconds: Math.max(0, rows[0]!.oldest) };
 }
 
-/** Expires and tries again what is due by PostgreSQL's clock; returns how many it claimed. */
-export type RunDuePayments = () => Promise<number>;
+/** What can be due of a payment: its end, or another attempt before that. */
+export type DueWork = "expiries" | "attempts";
+
+/** Does what is due of one kind by PostgreSQL's clock; returns how many payments it claimed. */
+export type RunDuePayments = (work: DueWork) => Promise<number>;
 
 /** The most payments of one claim. */
 export const MAX_CLAIM = 500;
 /** How long others leave a claimed payment alone; then it's due again. */
-const CLAIM_MS = 1_000;
+const CLAIM_MS = 500;
 
 /**
  * Claims go around each other and never wait. A claim only keeps others from the same work: that
- * nothing is done twice is decided in the ledger, under the payment's lock, by its sequence.
+ * nothing is done twice is decided in the ledger, under the payment's lock, by its sequence. What
+ * is to end is claimed apart, so that it doesn't stand in line behind attempts.
  */
-const CLAIM = `
+const claimSql = (isDue: string, first: "due_time" | "expire_time") => `
   update payment p set due_time = case
     when p.expire_time > found.now and p.expire_time < found.now + interval '${CLAIM_MS} ms'
     then p.expire_time else found.now + interval '${CLAIM_MS} ms' end
   from (
     select create_time, id, (select clock_timestamp()) as now from payment
-    where due_time <= (select clock_timestamp())
-    order by due_time limit ${MAX_CLAIM} for no key update skip locked) found
+    where due_time <= (select clock_timestamp()) and ${isDue}
+    order by ${first} limit ${MAX_CLAIM} for no key update skip locked) found
   where p.create_time = found.create_time and p.id = found.id
   returning p.id, p.create_time, p.sequence, p.debtor_account_id, p.creditor_account_id`;
+
+const CLAIM: Readonly<Record<DueWork, string>> = {
+  expiries: claimSql("expire_time <= (select clock_timestamp())", "expire_time"),
+  attempts: claimSql("expire_time > (select clock_timestamp())", "due_time"),
+};
 
 const MAX_COUNTED = 100_000;
 
@@ -83,8 +92,8 @@ interface ClaimedRow {
  * Throws what PostgreSQL throws and what is a fault; the payments stay due then.
  */
 export function createRunDuePayments(deps: DuePaymentsDeps): RunDuePayments {
-  return async () => {
-    const rows = await deps.orm.em.fork().execute<ClaimedRow[]>(CLAIM);
+  return async (work) => {
+    const rows = await deps.orm.em.fork().execute<ClaimedRow[]>(CLAIM[work]);
     const results = await Promise.allSettled(
       rows.map((row) => {
         const command = toCommand(row, deps.databaseClock.now());

@@ -4,7 +4,14 @@ import { expectLifeAsModelled } from "../support/life-run.ts";
 /** What the commands must have come to, so that the model was asked about it. */
 const REACHED: Readonly<Record<string, readonly string[]>> = {
   create: ["SETTLED", "HELD", "PENDING", "REJECTED", "ACCOUNT_NOT_FOUND", "EXPIRE_TIME_PASSED"],
-  capture: ["SETTLED", "HELD", "CAPTURE_DECLINED", "CAPTURE_EXCEEDS_HOLD", "PAYMENT_EXPIRED"],
+  capture: [
+    "SETTLED",
+    "HELD",
+    "CAPTURE_DECLINED",
+    "CAPTURE_EXCEEDS_HOLD",
+    "CAPTURE_WOULD_RELEASE",
+    "PAYMENT_EXPIRED",
+  ],
   cancel: ["CANCELLED", "SETTLED", "PAYMENT_NOT_FOUND", "PAYMENT_ALREADY_CAPTURED"],
   refund: ["SETTLED", "REJECTED", "REFUND_EXCEEDS_CAPTURED", "PAYMENT_IS_REFUND"],
   retry: ["SETTLED", "HELD", "PENDING", "REJECTED", "PAYMENT_ALREADY_RETRIED"],

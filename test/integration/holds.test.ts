@@ -41,7 +41,7 @@ async function setStatus(accountId: string, status: AccountStatus): Promise<void
 /** Lets the scheduler do what is due until the payment has ended. */
 async function untilEnded(payment: PaymentRow): Promise<PaymentRow> {
   for (;;) {
-    await used.ledger.runDuePayments();
+    await used.ledger.runAllDue();
     const seen = await used.ledger.findPayment.get(callAs("admin"), payment.id);
     if (seen.payment.dueTime === null) return seen.payment;
     await sleep(20);
@@ -67,8 +67,19 @@ describe("A hold", () => {
   });
 
   test("releases what the last capture leaves", async () => {
-    await by("alice").capture(await hold(60n), 25n);
+    await by("bob").capture(await hold(60n), 25n);
     expect(await money()).toEqual([75n, 0n, 25n]);
+  });
+
+  test("isn't taken back by its debtor's capturing next to nothing", async () => {
+    const held = await hold(60n);
+    await expect(by("alice").capture(held, 1n)).rejects.toMatchObject(
+      refusal("CAPTURE_WOULD_RELEASE"),
+    );
+    await by("alice").capture(held, 1n, false);
+    expect(await money()).toEqual([99n, 59n, 1n]);
+    await by("alice").capture(held);
+    expect(await money()).toEqual([40n, 0n, 60n]);
   });
 
   test("is captured in parts until nothing is left", async () => {

@@ -69,10 +69,17 @@ test.each([
   ["another creditor", "creditor_account_id = id, sequence = sequence + 1"],
   ["another key", "idempotency_key = 'other', sequence = sequence + 1"],
   ["less captured", "captured_minor = 9, sequence = sequence + 1"],
+  ["other metadata", "metadata = '{}', remittance_information = 'x', sequence = sequence + 1"],
+  ["another balance once it's settled", "debtor_balance_after_minor = 7, sequence = sequence + 1"],
+  ["another end once it's settled", "expire_time = now(), sequence = sequence + 1"],
   ["a change without its sequence", "refunded_minor = 1"],
   ["a change of the past", "refunded_minor = 1, sequence = sequence - 1"],
 ])("PostgreSQL refuses a payment with %s", async (_, change) => {
   expect(await attempt("SETTLED", `update payment set ${change} where id = '${id}'`)).toBe(REFUSED);
+});
+
+test("PostgreSQL refuses to delete a payment", async () => {
+  expect(await attempt("SETTLED", `delete from payment where id = '${id}'`)).toBe("IP002");
 });
 
 test("The scheduler's claim moves the due time alone", async () => {

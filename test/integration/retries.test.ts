@@ -32,7 +32,7 @@ async function fund(amountMinor: bigint): Promise<void> {
 
 async function untilEnded(payment: PaymentRow): Promise<PaymentRow> {
   for (;;) {
-    await used.ledger.runDuePayments();
+    await used.ledger.runAllDue();
     const seen = await used.ledger.findPayment.get(callAs("admin"), payment.id);
     if (seen.payment.dueTime === null) return seen.payment;
     await sleep(10);
@@ -119,7 +119,7 @@ describe("A payment with a retry policy", () => {
     const tries = Array.from({ length: 50 }, () => pay({ retryPolicy: twice }));
     const pending = await Promise.all(tries);
     await sleep(120);
-    await Promise.all(Array.from({ length: 8 }, () => used.ledger.runDuePayments()));
+    await Promise.all(Array.from({ length: 8 }, () => used.ledger.runAllDue()));
     for (const { id } of pending) {
       const { payment } = await used.ledger.findPayment.get(callAs("admin"), id);
       expect([payment.sequence, payment.attempts?.length]).toEqual([2, 2]);

@@ -17,9 +17,9 @@ const ONLY_IN_MIGRATIONS = [
   /^drop table .*"(payment|entry|payment_event)_\d{4}_\d{2}(_\d{2})?"/,
   /^drop table .*"schema_migration"/,
   /drop constraint .*_check"$/,
-  /^drop trigger if exists "(entry_append_only|payment_transition)"/,
-  /^drop function if exists "(entry_entry_append_only_fn|payment_payment_transition_fn|expect_rows)"/,
-  /^drop index "(payment_(event_time|event_unpublished|due)|webhook_delivery_(due|order))_index"$/,
+  /^drop trigger if exists "(entry_append_only|payment_(kept|transition))"/,
+  /^drop function if exists "(entry_entry_append_only_fn|payment_payment_(kept|transition)_fn|expect_rows)"/,
+  /^drop index "(payment_(event_time|event_unpublished|due|expire)|webhook_delivery_(due|order))_index"$/,
   // It is there, but MikroORM reads it otherwise than it writes it.
   /^alter table "payment_event" alter column "id" set default nextval\('payment_event_id_seq'\)$/,
 ];

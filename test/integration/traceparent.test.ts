@@ -65,7 +65,7 @@ test("each change has the trace of its own call, what nobody called for has none
   await used.ledger.changePayment.capture(again, { ...key, amount: undefined, final: true });
   expect(await traces(captured.payment.id)).toEqual([trace(2), trace(3)]);
   for (;;) {
-    await used.ledger.runDuePayments();
+    await used.ledger.runAllDue();
     if ((await traces(expiring.payment.id)).length === 2) break;
     await sleep(20);
   }

@@ -83,6 +83,7 @@ export async function openLedger(url: string, options: TestLedgerOptions = {}) {
     maxQueue: options.maxQueue ?? 10_000,
     lanes,
   });
+  const runDuePayments = createRunDuePayments({ orm, ledger, databaseClock });
   const createPayment = createCreatePayment({ orm, ledger, databaseClock });
   const batchCreatePayments = createBatchCreatePayments({ createPayment, ledger, databaseClock });
   const openAccount = createOpenAccount({ orm, databaseClock });
@@ -124,7 +125,8 @@ export async function openLedger(url: string, options: TestLedgerOptions = {}) {
     listEntries: createListEntries({ orm }),
     findPayment: createFindPayment({ orm }),
     changePayment: createChangePayment({ orm, ledger, databaseClock }),
-    runDuePayments: createRunDuePayments({ orm, ledger, databaseClock }),
+    runDuePayments,
+    runAllDue: async () => (await runDuePayments("expiries")) + (await runDuePayments("attempts")),
     open,
     pay,
     /** An account with money in it, from an unbounded account of its own. */

@@ -64,7 +64,7 @@ export async function runCommand(world: World, command: Command): Promise<unknow
     case "let time pass":
       return passTime(world, command.ms >> 3);
     case "do what is due":
-      return ledger.runDuePayments();
+      return ledger.runAllDue();
     case "freeze":
       return freeze(world, ledger, command);
     case "send again":

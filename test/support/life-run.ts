@@ -120,7 +120,7 @@ async function endAll(world: World): Promise<void> {
   await ensurePartitions(ledger.database);
   const isOpen = { status: { $in: ["PENDING" as const, "HELD" as const] } };
   while ((await ledger.orm.em.fork().count(PaymentEntity, isOpen)) > 0) {
-    if ((await ledger.runDuePayments()) === 0) await passTime(world, 1_000);
+    if ((await ledger.runAllDue()) === 0) await passTime(world, 1_000);
   }
 }
 

@@ -79,7 +79,7 @@ export class PaymentModel {
     const refused = refusalOf(command.kind, payment, timeMs);
     if (refused) return { reason: refused };
     if (command.kind === "cancel") return this.#end(id, payment, "CANCELLED", timeMs);
-    if (command.kind === "capture") return this.#capture(command, payment, timeMs);
+    if (command.kind === "capture") return this.#capture(command, payment, isCreditor, timeMs);
     if (payment.status === "PENDING") return this.#attempt(id, payment, timeMs, told);
     if (payment.refundOf) return { reason: "PAYMENT_IS_REFUND" };
     if (payment.retriedBy) return { reason: "PAYMENT_ALREADY_RETRIED" };
@@ -174,18 +174,17 @@ export class PaymentModel {
   }
 
   #capture(
-    {
-      target,
-      amount,
-      final,
-    }: { target: { id: string }; amount: Amount | undefined; final: boolean },
+    command: { target: { id: string }; amount: Amount | undefined; final: boolean },
     payment: ModelPayment,
+    isCreditor: boolean,
     timeMs: number,
   ): Expected {
+    const { amount, final } = command;
     const debtor = this.accounts.get(payment.debtor)!;
     const left = payment.amountMinor - payment.capturedMinor;
     const taken = amount?.amountMinor ?? left;
     if (taken > left) return { reason: "CAPTURE_EXCEEDS_HOLD" };
+    if (!isCreditor && final && taken < left) return { reason: "CAPTURE_WOULD_RELEASE" };
     if (debtor.frozen || this.accounts.get(payment.creditor)!.frozen) {
       return { reason: "CAPTURE_DECLINED" };
     }
@@ -193,7 +192,7 @@ export class PaymentModel {
     this.#move(payment, taken, timeMs);
     touch(payment, timeMs);
     if (final || taken === left) payment.status = "SETTLED";
-    return { payment: textOf(payment), id: target.id };
+    return { payment: textOf(payment), id: command.target.id };
   }
 
   #refund(

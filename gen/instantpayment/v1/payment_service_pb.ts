@@ -846,8 +846,9 @@ export const PaymentService: GenService<{
    * Books a held payment, all of it or a part.
    *
    * Either side may capture. What isn't captured is released, unless `final` is false:
-   * then it stays held for further captures until `expire_time`. A held payment that was
-   * captured in part and then is cancelled or expires ends SETTLED.
+   * then it stays held for further captures until `expire_time`. To release is up to the
+   * creditor's side: the debtor's captures all, or parts with `final` false. A held payment
+   * that was captured in part and then is cancelled or expires ends SETTLED.
    *
    * Errors: FAILED_PRECONDITION says why the payment's state forbids it, or with
    * CAPTURE_DECLINED that an account is frozen or closed now (it stays held); NOT_FOUND
@@ -899,7 +900,8 @@ export const PaymentService: GenService<{
    * A pending payment is tried at once, within its policy's number of attempts. Of a
    * rejected one it makes a new payment with the same accounts, amount and texts, linked by
    * `retry_of_payment_id`. A rejected payment is tried again once: if the new one is
-   * rejected too, try that one again.
+   * rejected too, try that one again. The new one has the same `expire_time`, or none if
+   * that has passed.
    *
    * Errors: as CapturePayment; PAYMENT_ALREADY_RETRIED names the payment to look at.
    *

@@ -101,6 +101,7 @@ const statements = [
   `create index payment_creditor_index on payment (creditor_account_id, create_time, id)`,
   // Only open payments are in it, so it costs the others nothing.
   `create index payment_due_index on payment (due_time) where due_time is not null`,
+  `create index payment_expire_index on payment (expire_time) where due_time is not null`,
   `create function refuse_payment_change() returns trigger language plpgsql as $$
   begin
     -- The scheduler claims what is due by moving the due time and nothing else.
@@ -109,10 +110,18 @@ const statements = [
     if (old.status, new.status) not in (${transitions})
       or new.sequence <= old.sequence
       or new.captured_minor < old.captured_minor or new.refunded_minor < old.refunded_minor
-      or (new.owner_id, new.idempotency_key, new.debtor_account_id, new.creditor_account_id,
-        new.currency_code, new.amount_minor) is distinct from
-        (old.owner_id, old.idempotency_key, old.debtor_account_id, old.creditor_account_id,
-        old.currency_code, old.amount_minor)
+      or (new.id, new.create_time, new.owner_id, new.idempotency_key, new.debtor_account_id,
+        new.creditor_account_id, new.currency_code, new.amount_minor, new.end_to_end_id,
+        new.remittance_information, new.metadata) is distinct from
+        (old.id, old.create_time, old.owner_id, old.idempotency_key, old.debtor_account_id,
+        old.creditor_account_id, old.currency_code, old.amount_minor, old.end_to_end_id,
+        old.remittance_information, old.metadata)
+      -- A hold has an end of its own from its first day on.
+      or (new.expire_time is distinct from old.expire_time and old.status <> 'PENDING')
+      or (old.status = 'SETTLED' and
+        (new.captured_minor, new.debtor_balance_after_minor, new.creditor_balance_after_minor)
+        is distinct from
+        (old.captured_minor, old.debtor_balance_after_minor, old.creditor_balance_after_minor))
     then
       raise exception 'payment % must not change from % to %', old.id, old.status, new.status
         using errcode = 'IP003';
@@ -136,8 +145,11 @@ const statements = [
   ) partition by range (create_time)`,
   `create function refuse_change() returns trigger language plpgsql as $$
   begin
-    raise exception '% is append-only', tg_table_name using errcode = 'IP002';
+    raise exception '% of % is refused: its rows are kept as they are', tg_op, tg_table_name
+      using errcode = 'IP002';
   end $$`,
+  `create trigger payment_kept before delete on payment
+    for each row execute function refuse_change()`,
   `create trigger entry_append_only before update or delete on entry
     for each row execute function refuse_change()`,
   `create trigger entry_no_truncate before truncate on entry

@@ -79,7 +79,13 @@ const unknown: Row[] = [
     send: (desk, protocol) => desk.pay(protocol, { debtorAccountId: ACCOUNTS.unknown }),
     expected: missing("ACCOUNT_NOT_FOUND"),
   },
-  ...[ACCOUNTS.unknown, "00000000-0000-4000-8000-000000000000"].map((paymentId): Row => ({
+  ...[
+    ACCOUNTS.unknown,
+    "00000000-0000-4000-8000-000000000000",
+    // Their times are after the year 9999.
+    "ffffffff-ffff-7fff-bfff-ffffffffffff",
+    "e677d21f-dc00-7fff-bfff-ffffffffffff",
+  ].map((paymentId): Row => ({
     what: `the payment ${paymentId}, which doesn't exist`,
     send: (desk, protocol) => desk.call(protocol, getPayment, { paymentId }),
     expected: missing("PAYMENT_NOT_FOUND"),
