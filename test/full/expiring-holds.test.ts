@@ -11,7 +11,7 @@ import { useLedger } from "../support/use-ledger.ts";
 
 const HOLDS = 1_000;
 const AMOUNT_MINOR = 10n;
-const LIFE_MS = 8_000;
+const LIFE_MS = 10_000;
 /** Captures and cancels come this long before and after the end. */
 const AROUND_MS = 1_500;
 

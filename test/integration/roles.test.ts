@@ -56,7 +56,7 @@ test("payments and accounts take calls, each for its own service and for what bo
     const { statuses } = await clientOf(Health, apiUrl, "").list({});
     return Object.keys(statuses).filter((name) => name.startsWith("instantpayment."));
   };
-  const common = ["instantpayment.v1.LedgerService", "instantpayment.v1.ApiKeyService"];
+  const common = ["Ledger", "ApiKey", "Webhook"].map((name) => `instantpayment.v1.${name}Service`);
   expect(await servicesOf(apps.payments)).toEqual(["instantpayment.v1.PaymentService", ...common]);
   expect(await servicesOf(apps.accounts)).toEqual(["instantpayment.v1.AccountService", ...common]);
   for (const { apiUrl, adminKey } of [apps.payments, apps.accounts]) {

@@ -144,6 +144,8 @@ describe("The SDK on the real service", () => {
       "3 -5.00 22.50",
       "4 1.00 23.50",
       "4",
+      "SETTLED SETTLED",
+      "undefined 33.40",
     ]);
   });
 });
