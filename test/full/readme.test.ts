@@ -212,8 +212,8 @@ test("with Kafka the events of all payments so far are read by the CLI, TypeScri
 });
 
 test("a webhook is sent, verified by the SDK, and in the log of deliveries", async () => {
-  const { deliveries } = JSON.parse(await follow("Webhooks"));
-  expect(deliveries).toMatchObject([{ status: "WEBHOOK_DELIVERY_STATUS_DELIVERED" }]);
+  let log = await follow("Webhooks"); // The receiver prints before its answer is noted.
+  while (!log.includes("_DELIVERED")) log = await terminal.run(commandWith("ListWebhookDeliver"));
   await terminal.stopServing();
 });
 
