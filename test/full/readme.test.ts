@@ -212,7 +212,7 @@ test("with Kafka the events of all payments so far are read by the CLI, TypeScri
 });
 
 test("a webhook is sent, verified by the SDK, and in the log of deliveries", async () => {
-  let log = await follow("Webhooks"); // The receiver prints before its answer is noted.
+  let log = await follow("Webhooks"); // The receiver prints before its answer is noted here.
   while (!log.includes("_DELIVERED")) log = await terminal.run(commandWith("ListWebhookDeliver"));
   await terminal.stopServing();
 });
