@@ -36,9 +36,12 @@ export function withoutIds(text: string): string {
 /** Commands that stay until Ctrl-C. */
 const STAYS = /^(npx node|\.\.\/reports\/bin\/python) \S+\/(events|webhooks)\.(ts|py)$/;
 
-/** The command; one that stays is ended once it has shown an event. */
+/**
+ * The command; one that stays is ended once it has shown an event. With job control it leads a group
+ * of its own: npx, told to end, would leave its program to show events of the next sample's.
+ */
 export function untilItShows(command: string): string {
   if (!STAYS.test(command)) return command;
   const seen = "until grep SETTLED ../shown; do sleep 0.2; done";
-  return `: >../shown; ${command} >../shown & PID=$!; ${seen}; kill $PID`;
+  return `: >../shown; set -m; ${command} >../shown & PID=$!; set +m; ${seen}; kill -- -$PID`;
 }
