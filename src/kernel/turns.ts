@@ -10,3 +10,23 @@ export function createTurns(): InTurn {
     return done;
   };
 }
+
+/** Does a work for many ids at a time: those that come while it runs wait for its next turn. */
+export function inTurns<T>(
+  work: (ids: readonly string[]) => Promise<ReadonlyMap<string, T>>,
+): (id: string) => Promise<T | undefined> {
+  const inTurn = createTurns();
+  let waiting = new Set<string>();
+  let next: Promise<ReadonlyMap<string, T>> | undefined;
+
+  function begin(): Promise<ReadonlyMap<string, T>> {
+    const ids = [...waiting];
+    waiting = new Set();
+    next = undefined;
+    return work(ids);
+  }
+  return async (id) => {
+    waiting.add(id);
+    return (await (next ??= inTurn(begin))).get(id);
+  };
+}

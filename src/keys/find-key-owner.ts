@@ -1,8 +1,8 @@
 import { timingSafeEqual } from "node:crypto";
 import type { Principal, Scope } from "../kernel/principal.ts";
+import { inTurns } from "../kernel/turns.ts";
 import type { Identify } from "../platform/authenticate.ts";
 import type { Database } from "../platform/database.ts";
-import { inTurns } from "../platform/in-turns.ts";
 import type { Logger } from "../platform/logger.ts";
 import { parseKey } from "./key-secret.ts";
 

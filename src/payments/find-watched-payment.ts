@@ -2,8 +2,8 @@ import type { Call } from "../kernel/call.ts";
 import { ServiceError } from "../kernel/errors.ts";
 import { uuidv7TimeMs } from "../kernel/ids.ts";
 import { isAdmin } from "../kernel/principal.ts";
+import { inTurns } from "../kernel/turns.ts";
 import type { Database } from "../platform/database.ts";
-import { inTurns } from "../platform/in-turns.ts";
 import type { PaymentRow } from "./payment.entity.ts";
 import { ownSidesOf, sidesSeen, type OwnSides } from "./payment.ts";
 
