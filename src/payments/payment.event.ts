@@ -10,7 +10,7 @@ import {
 import type { PaymentChange } from "../ledger/posting.ts";
 import type { PaymentRow } from "./payment.entity.ts";
 import { hideOtherSide, toPaymentMessage } from "./payment.message.ts";
-import { isOver, sidesSeen, type OwnSides } from "./payment.ts";
+import { isOver, sidesSeen, type OwnSides, type SeenPayment } from "./payment.ts";
 import type { PaymentNews } from "./watch-payment.ts";
 
 /** Encodes a change as `instantpayment.v1.PaymentEvent`, with the payment as an admin sees it. */
@@ -50,16 +50,24 @@ export function toWatchedEvent(
   const reason = nameOf(PaymentReason, payment.reason) as keyof typeof PaymentReason;
   const sides = sidesSeen(own, { reason: reason === "UNSPECIFIED" ? null : reason });
   if (!sides.asDebtor && !sides.asCreditor) return { event: undefined, isLast };
-  hideOtherSide(payment, sides);
+  return { event: hideOtherSideOfEvent(event, sides), isLast };
+}
+
+/** Takes out of an event with its payment what only the side may see that its reader isn't on. */
+export function hideOtherSideOfEvent(
+  event: PaymentEvent,
+  sides: Pick<SeenPayment, "asDebtor" | "asCreditor">,
+): PaymentEvent {
+  hideOtherSide(event.payment!, sides);
   if (!sides.asDebtor) {
     event.debtorEntrySequence = 0n;
-    // Pending, it wasn't the creditor's to see.
+    // Pending, it wasn't the creditor's to see: to them it's new when it's held or settled.
     if (event.previousStatus === PaymentStatus.PENDING) {
       event.previousStatus = PaymentStatus.UNSPECIFIED;
     }
   }
   if (!sides.asCreditor) event.creditorEntrySequence = 0n;
-  return { event, isLast };
+  return event;
 }
 
 /** A payment as it is, in the form of an event that the log doesn't have any more. */

@@ -1,12 +1,8 @@
 import { fromBinary, toJsonString } from "@bufbuild/protobuf";
 import { timestampMs } from "@bufbuild/protobuf/wkt";
-import {
-  PaymentEventSchema,
-  PaymentReason,
-  PaymentStatus,
-} from "../../gen/instantpayment/v1/payment_pb.ts";
+import { PaymentEventSchema, PaymentReason } from "../../gen/instantpayment/v1/payment_pb.ts";
 import type { SeenPayment } from "../payments/payment.ts";
-import { hideOtherSide } from "../payments/payment.message.ts";
+import { hideOtherSideOfEvent } from "../payments/payment.event.ts";
 import type { WebhookEvent } from "./plan-deliveries.ts";
 import { eventTypeName } from "./webhook.message.ts";
 
@@ -31,15 +27,6 @@ export function readWebhookEvent(payload: Uint8Array): WebhookEvent {
 
 /** The event in JSON as the owner of these sides may see it: as GetPayment shows the payment. */
 function toBody(payload: Uint8Array, sides: Pick<SeenPayment, "asDebtor" | "asCreditor">): string {
-  const event = fromBinary(PaymentEventSchema, payload);
-  hideOtherSide(event.payment!, sides);
-  if (!sides.asDebtor) {
-    event.debtorEntrySequence = 0n;
-    // To the creditor the payment is new when it's held or settled.
-    if (event.previousStatus === PaymentStatus.PENDING) {
-      event.previousStatus = PaymentStatus.UNSPECIFIED;
-    }
-  }
-  if (!sides.asCreditor) event.creditorEntrySequence = 0n;
+  const event = hideOtherSideOfEvent(fromBinary(PaymentEventSchema, payload), sides);
   return toJsonString(PaymentEventSchema, event, { alwaysEmitImplicit: true });
 }
