@@ -2,8 +2,8 @@ import type { EntityManager, MikroORM } from "@mikro-orm/postgresql";
 import type { Call } from "../kernel/call.ts";
 import type { DatabaseClock } from "../kernel/clock.ts";
 import { invalidField, ServiceError } from "../kernel/errors.ts";
-import { decodePageToken, encodePageToken, pageLimit } from "../kernel/page.ts";
-import { isAdmin, type Principal } from "../kernel/principal.ts";
+import { cutPage, decodePageToken, pageLimit } from "../kernel/page.ts";
+import { ownedBy, type Principal } from "../kernel/principal.ts";
 import { EntryEntity } from "../ledger/entry.entity.ts";
 import { AccountEntity, type AccountRow } from "./account.entity.ts";
 import { availableMinor, type AccountStatus } from "./account.ts";
@@ -63,19 +63,15 @@ export function createFindAccount(deps: {
         {
           $and: [
             filters.ownerId ? { ownerId: filters.ownerId } : {},
-            isAdmin(principal) ? {} : { ownerId: principal.ownerId },
+            ownedBy(principal),
             filters.status ? { status: filters.status } : {},
             after ? { id: { $gt: after } } : {},
           ],
         },
         { orderBy: { id: "asc" }, limit: limit + 1 },
       );
-      const accounts = found.slice(0, limit);
-      const more = found.length > limit;
-      return {
-        accounts,
-        nextPageToken: more ? encodePageToken(boundTo, [accounts.at(-1)!.id]) : "",
-      };
+      const { rows: accounts, nextPageToken } = cutPage(found, limit, boundTo, ({ id }) => [id]);
+      return { accounts, nextPageToken };
     },
 
     async balance({ principal }, accountId, readTime) {
@@ -95,8 +91,7 @@ export async function findVisible(
   principal: Principal,
   id: string,
 ): Promise<AccountRow> {
-  const visible = isAdmin(principal) ? { id } : { id, ownerId: principal.ownerId };
-  const account = await em.findOne(AccountEntity, visible);
+  const account = await em.findOne(AccountEntity, { id, ...ownedBy(principal) });
   if (!account) throw new ServiceError("ACCOUNT_NOT_FOUND");
   return account;
 }

@@ -1,7 +1,7 @@
 import type { EntityManager, FilterQuery, MikroORM } from "@mikro-orm/postgresql";
 import type { Call } from "../kernel/call.ts";
 import { invalidField } from "../kernel/errors.ts";
-import { decodePageToken, encodePageToken, pageLimit } from "../kernel/page.ts";
+import { cutPage, decodePageToken, pageLimit } from "../kernel/page.ts";
 import { EntryEntity, type EntryRow } from "../ledger/entry.entity.ts";
 import { findVisible } from "./find-account.ts";
 
@@ -53,20 +53,19 @@ export function createListEntries(deps: { readonly orm: MikroORM }): ListEntries
       orderBy: { createTime: "asc", entrySequence: "asc" },
       limit: limit + 1,
     });
-    const entries = found.slice(0, limit);
-    const last = entries.at(-1);
+    const { rows: entries, nextPageToken } = cutPage(found, limit, boundTo, cursorOf);
     const opening = before?.balanceAfterMinor ?? 0n;
     return {
       entries,
       openingBalanceMinor: opening,
-      closingBalanceMinor: last?.balanceAfterMinor ?? opening,
-      nextPageToken: found.length > limit && last ? tokenOf(boundTo, last) : "",
+      closingBalanceMinor: entries.at(-1)?.balanceAfterMinor ?? opening,
+      nextPageToken,
     };
   };
 }
 
-function tokenOf(boundTo: unknown, { createTime, entrySequence }: Place): string {
-  return encodePageToken(boundTo, [createTime.toISOString(), String(entrySequence)]);
+function cursorOf({ createTime, entrySequence }: Place): string[] {
+  return [createTime.toISOString(), String(entrySequence)];
 }
 
 /** The entry right before a first page: the last one up to the sequence or before the time. */

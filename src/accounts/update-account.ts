@@ -2,7 +2,7 @@ import { LockMode } from "@mikro-orm/postgresql";
 import type { Call } from "../kernel/call.ts";
 import type { DatabaseClock } from "../kernel/clock.ts";
 import { invalidField, ServiceError } from "../kernel/errors.ts";
-import { assertAdmin, isAdmin, type Principal } from "../kernel/principal.ts";
+import { assertAdmin, ownedBy, type Principal } from "../kernel/principal.ts";
 import type { UnitOfWork } from "../platform/unit-of-work.ts";
 import { checkOverdraft } from "./account-checks.ts";
 import { AccountEntity, type AccountRow } from "./account.entity.ts";
@@ -38,10 +38,9 @@ export function createUpdateAccount(deps: {
 }): UpdateAccountUseCase {
   return ({ principal }, update) =>
     deps.unitOfWork.transaction(async (em) => {
-      const visible = isAdmin(principal) ? {} : { ownerId: principal.ownerId };
       const account = await em.findOne(
         AccountEntity,
-        { id: update.accountId, ...visible },
+        { id: update.accountId, ...ownedBy(principal) },
         { lockMode: LockMode.PESSIMISTIC_WRITE },
       );
       if (!account) throw new ServiceError("ACCOUNT_NOT_FOUND");

@@ -15,6 +15,22 @@ export function encodePageToken(query: unknown, cursor: readonly string[]): stri
   return Buffer.from(`${checksum(query, text)}${text}`).toString("base64url");
 }
 
+/**
+ * The rows of a page and the token of the next one, empty on the last: `found` has one row more
+ * than the page holds, if there are so many. `cursorOf` tells where the page after a row begins.
+ */
+export function cutPage<T>(
+  found: readonly T[],
+  limit: number,
+  query: unknown,
+  cursorOf: (last: T) => readonly string[],
+): { rows: T[]; nextPageToken: string } {
+  const rows = found.slice(0, limit);
+  const last = rows.at(-1);
+  const hasMore = found.length > limit && last !== undefined;
+  return { rows, nextPageToken: hasMore ? encodePageToken(query, cursorOf(last)) : "" };
+}
+
 /** The cursor in a token; undefined for an empty one. Throws INVALID_PAGE_TOKEN if it isn't ours. */
 export function decodePageToken(query: unknown, token: string): string[] | undefined {
   if (token === "") return undefined;

@@ -30,6 +30,11 @@ export function isAdmin(principal: Principal): boolean {
   return principal.scopes.has("admin");
 }
 
+/** The condition that something is the caller's; part of each query for it, so never forgotten. */
+export function ownedBy(principal: Principal): { ownerId?: string } {
+  return isAdmin(principal) ? {} : { ownerId: principal.ownerId };
+}
+
 /** Throws MISSING_SCOPE for a caller who may not see and do everything. */
 export function assertAdmin(principal: Principal): void {
   assertScope(principal, "admin");

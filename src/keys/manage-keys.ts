@@ -3,7 +3,7 @@ import type { Call } from "../kernel/call.ts";
 import type { DatabaseClock } from "../kernel/clock.ts";
 import { invalidField, ServiceError } from "../kernel/errors.ts";
 import { uuidv7 } from "../kernel/ids.ts";
-import { decodePageToken, encodePageToken, pageLimit } from "../kernel/page.ts";
+import { cutPage, decodePageToken, pageLimit } from "../kernel/page.ts";
 import { assertAdmin, type Scope } from "../kernel/principal.ts";
 import type { UnitOfWork } from "../platform/unit-of-work.ts";
 import { ApiKeyEntity, type ApiKeyRow } from "./api-key.entity.ts";
@@ -114,9 +114,8 @@ export function createManageKeys(deps: {
           { $and: [ownerId ? { ownerId } : {}, after ? { id: { $gt: after } } : {}] },
           { orderBy: { id: "asc" }, limit: limit + 1 },
         );
-      const keys = found.slice(0, limit);
-      const more = found.length > limit;
-      return { keys, nextPageToken: more ? encodePageToken(boundTo, [keys.at(-1)!.id]) : "" };
+      const { rows: keys, nextPageToken } = cutPage(found, limit, boundTo, ({ id }) => [id]);
+      return { keys, nextPageToken };
     },
 
     async rotate({ principal }, keyId, gracePeriodMs = DEFAULT_GRACE_PERIOD_MS) {

@@ -3,10 +3,15 @@ import { AccountEntity } from "../accounts/account.entity.ts";
 import type { Call } from "../kernel/call.ts";
 import { ServiceError } from "../kernel/errors.ts";
 import { uuidv7TimeMs } from "../kernel/ids.ts";
-import { decodePageToken, encodePageToken, pageLimit } from "../kernel/page.ts";
+import { cutPage, decodePageToken, pageLimit } from "../kernel/page.ts";
 import { isAdmin, type Principal } from "../kernel/principal.ts";
 import { amongRows } from "../platform/among-rows.ts";
-import { findPaymentKeys, SHOWN_TO_CREDITOR, type PaymentFilter } from "./find-payment-keys.ts";
+import {
+  findPaymentKeys,
+  SHOWN_TO_CREDITOR,
+  type PaymentFilter,
+  type PaymentKey,
+} from "./find-payment-keys.ts";
 import { PaymentEntity, type PaymentRow } from "./payment.entity.ts";
 import type { PaymentStatus } from "../kernel/payment-states.ts";
 import { seenBy, type SeenPayment } from "./payment.ts";
@@ -65,25 +70,23 @@ export function createFindPayment(deps: { readonly orm: MikroORM }): FindPayment
         const own = { id: filter.accountId, ownerId: filter.ownerId };
         if ((await em.count(AccountEntity, own)) === 0) throw new ServiceError("ACCOUNT_NOT_FOUND");
       }
-      const keys = await findPaymentKeys(em, filter);
+      const found = await findPaymentKeys(em, filter);
+      const { rows: keys, nextPageToken } = cutPage(found, limit, boundTo, cursorOf);
       const page = await em.find(
         PaymentEntity,
         amongRows(
           { create_time: "timestamptz", id: "uuid" },
-          keys.slice(0, limit).map(({ createTime, id }) => ({ create_time: createTime, id })),
+          keys.map(({ createTime, id }) => ({ create_time: createTime, id })),
         ),
         { orderBy: { createTime: "desc", id: "desc" } },
       );
-      const last = page.at(-1);
-      const more = keys.length > limit && last;
-      return {
-        payments: await asSeenBy(em, principal, page),
-        nextPageToken: more
-          ? encodePageToken(boundTo, [last.createTime.toISOString(), last.id])
-          : "",
-      };
+      return { payments: await asSeenBy(em, principal, page), nextPageToken };
     },
   };
+}
+
+function cursorOf({ createTime, id }: PaymentKey): string[] {
+  return [createTime.toISOString(), id];
 }
 
 /**

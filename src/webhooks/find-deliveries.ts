@@ -1,8 +1,8 @@
 import type { EntityManager, MikroORM } from "@mikro-orm/postgresql";
 import type { Call } from "../kernel/call.ts";
 import { ServiceError } from "../kernel/errors.ts";
-import { decodePageToken, encodePageToken, pageLimit } from "../kernel/page.ts";
-import { isAdmin } from "../kernel/principal.ts";
+import { cutPage, decodePageToken, pageLimit } from "../kernel/page.ts";
+import { isAdmin, ownedBy } from "../kernel/principal.ts";
 import { WebhookDeliveryEntity, type WebhookDeliveryRow } from "./webhook-delivery.entity.ts";
 import { WebhookEndpointEntity } from "./webhook-endpoint.entity.ts";
 
@@ -52,8 +52,8 @@ export function createFindDeliveries(deps: { readonly orm: MikroORM }): FindDeli
       const em = deps.orm.em.fork();
       const boundTo = ["ListWebhookDeliveries", principal.ownerId, endpointId];
       const [before] = decodePageToken(boundTo, pageToken) ?? [];
-      const owner = isAdmin(principal) ? {} : { ownerId: principal.ownerId };
-      if ((await em.count(WebhookEndpointEntity, { id: endpointId, ...owner })) === 0) {
+      const own = { id: endpointId, ...ownedBy(principal) };
+      if ((await em.count(WebhookEndpointEntity, own)) === 0) {
         throw new ServiceError("WEBHOOK_ENDPOINT_NOT_FOUND");
       }
       const limit = pageLimit(pageSize);
@@ -62,12 +62,8 @@ export function createFindDeliveries(deps: { readonly orm: MikroORM }): FindDeli
         { webhookEndpointId: endpointId, ...(before && { id: { $lt: before } }) },
         { orderBy: { id: "desc" }, limit: limit + 1 },
       );
-      const deliveries = found.slice(0, limit);
-      const more = found.length > limit;
-      return {
-        deliveries,
-        nextPageToken: more ? encodePageToken(boundTo, [deliveries.at(-1)!.id]) : "",
-      };
+      const { rows: deliveries, nextPageToken } = cutPage(found, limit, boundTo, ({ id }) => [id]);
+      return { deliveries, nextPageToken };
     },
 
     async redeliver({ principal }, id) {

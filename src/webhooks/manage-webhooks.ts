@@ -2,8 +2,8 @@ import { LockMode, type EntityManager, type MikroORM } from "@mikro-orm/postgres
 import type { Call } from "../kernel/call.ts";
 import { invalidField, ServiceError } from "../kernel/errors.ts";
 import { uuidv7 } from "../kernel/ids.ts";
-import { decodePageToken, encodePageToken, pageLimit } from "../kernel/page.ts";
-import { assertAdmin, isAdmin, type Principal } from "../kernel/principal.ts";
+import { cutPage, decodePageToken, pageLimit } from "../kernel/page.ts";
+import { assertAdmin, ownedBy } from "../kernel/principal.ts";
 import type { ChangeType } from "../ledger/posting.ts";
 import type { UnitOfWork } from "../platform/unit-of-work.ts";
 import { retryAtOnce } from "./find-deliveries.ts";
@@ -78,11 +78,6 @@ export interface ManageWebhooks {
 /** Each event of an owner is sent to all of them. */
 const MAX_ENDPOINTS = 20;
 const DEFAULT_GRACE_PERIOD_MS = 24 * 3_600_000;
-
-/** The condition that an endpoint is the caller's; part of each query. */
-function ownedBy(principal: Principal): { ownerId?: string } {
-  return isAdmin(principal) ? {} : { ownerId: principal.ownerId };
-}
 
 /** Makes what owners do with their endpoints. */
 export function createManageWebhooks(deps: {
@@ -167,12 +162,8 @@ export function createManageWebhooks(deps: {
         },
         { orderBy: { id: "asc" }, limit: limit + 1 },
       );
-      const endpoints = found.slice(0, limit);
-      const more = found.length > limit;
-      return {
-        endpoints,
-        nextPageToken: more ? encodePageToken(boundTo, [endpoints.at(-1)!.id]) : "",
-      };
+      const { rows: endpoints, nextPageToken } = cutPage(found, limit, boundTo, ({ id }) => [id]);
+      return { endpoints, nextPageToken };
     },
 
     async update(call, id, wanted) {
