@@ -1,51 +1,18 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { beforeEach, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import type { AccountStatus } from "../../src/accounts/account.ts";
-import type { PaymentRow } from "../../src/payments/payment.entity.ts";
-import { changesBy } from "../support/changes-by.ts";
+import { untilEnded } from "../support/changes-by.ts";
 import { callAs } from "../support/ledger.ts";
+import { refusal, useTwoAccounts } from "../support/two-accounts.ts";
 import { useLedger } from "../support/use-ledger.ts";
 
 const used = useLedger();
-let debtorAccountId: string;
-let creditorAccountId: string;
-
-beforeEach(async () => {
-  debtorAccountId = (await used.ledger.openFunded(100n)).id;
-  creditorAccountId = (await used.ledger.open({ ownerId: "bob" })).id;
-});
-
-async function hold(amountMinor: bigint, holdDurationMs = 60_000): Promise<PaymentRow> {
-  const sides = { debtorAccountId, creditorAccountId };
-  return (await used.ledger.pay({ ...sides, amountMinor, holdDurationMs }, callAs("alice")))
-    .payment;
-}
-
-const by = (ownerId: string) => changesBy(used.ledger, ownerId);
-
-/** Posted and held of the debtor's account, posted of the creditor's. */
-async function money(): Promise<bigint[]> {
-  const debtor = await used.ledger.account(debtorAccountId);
-  const creditor = await used.ledger.account(creditorAccountId);
-  return [debtor.postedMinor, debtor.heldMinor, creditor.postedMinor];
-}
-
-const refusal = (reason: string) => ({ reason });
+const { accounts, by, hold, money } = useTwoAccounts(used);
 
 async function setStatus(accountId: string, status: AccountStatus): Promise<void> {
   const change = { version: undefined, metadata: undefined, overdraftMode: undefined };
   const update = { ...change, overdraftLimitMinor: undefined, accountId, status };
   await used.ledger.updateAccount(callAs("admin"), update);
-}
-
-/** Lets the scheduler do what is due until the payment has ended. */
-async function untilEnded(payment: PaymentRow): Promise<PaymentRow> {
-  for (;;) {
-    await used.ledger.runAllDue();
-    const seen = await used.ledger.findPayment.get(callAs("admin"), payment.id);
-    if (seen.payment.dueTime === null) return seen.payment;
-    await sleep(20);
-  }
 }
 
 describe("A hold", () => {
@@ -113,8 +80,11 @@ describe("A hold", () => {
   test("expires by itself, captured in part or not", async () => {
     const [one, two] = [await hold(30n, 1_000), await hold(40n, 1_000)];
     await by("bob").capture(two, 15n, false);
-    expect(await untilEnded(one)).toMatchObject({ status: "EXPIRED", sequence: 2 });
-    expect(await untilEnded(two)).toMatchObject({ status: "SETTLED", capturedMinor: 15n });
+    expect(await untilEnded(used.ledger, one)).toMatchObject({ status: "EXPIRED", sequence: 2 });
+    expect(await untilEnded(used.ledger, two)).toMatchObject({
+      status: "SETTLED",
+      capturedMinor: 15n,
+    });
     expect(await money()).toEqual([85n, 0n, 15n]);
   });
 
@@ -124,13 +94,13 @@ describe("A hold", () => {
     for (const refused of [by("bob").capture(held), by("bob").cancel(held)]) {
       await expect(refused).rejects.toMatchObject(refusal("PAYMENT_EXPIRED"));
     }
-    await untilEnded(held);
+    await untilEnded(used.ledger, held);
     await expect(by("bob").capture(held)).rejects.toMatchObject(refusal("PAYMENT_EXPIRED"));
   });
 
   test("ends at the payment's own expire_time if that is sooner", async () => {
     const expireTime = new Date(Date.now() + 30_000);
-    const sides = { debtorAccountId, creditorAccountId, amountMinor: 1n };
+    const sides = { ...accounts, amountMinor: 1n };
     const { payment } = await used.ledger.pay({ ...sides, holdDurationMs: 60_000, expireTime });
     expect(payment.expireTime).toEqual(expireTime);
     await by("bob").cancel(payment);
@@ -152,7 +122,7 @@ describe("A hold", () => {
 
   test("stays while an account is frozen, and a frozen one can be freed of it", async () => {
     const held = await hold(60n);
-    await setStatus(debtorAccountId, "FROZEN");
+    await setStatus(accounts.debtorAccountId, "FROZEN");
     await expect(by("bob").capture(held)).rejects.toMatchObject({
       reason: "CAPTURE_DECLINED",
       metadata: { payment_reason: "ACCOUNT_FROZEN" },
@@ -184,7 +154,7 @@ describe("A hold", () => {
   });
 
   test("names the field when a hold's key is used with another duration", async () => {
-    const request = { debtorAccountId, creditorAccountId, amountMinor: 1n, idempotencyKey: "long" };
+    const request = { ...accounts, amountMinor: 1n, idempotencyKey: "long" };
     const { payment } = await used.ledger.pay({ ...request, holdDurationMs: 60_000 });
     const again = await used.ledger.pay({ ...request, holdDurationMs: 60_000 });
     expect([again.payment.id, again.replayed]).toEqual([payment.id, true]);

@@ -1,39 +1,15 @@
-import { beforeEach, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import type { PaymentRow } from "../../src/payments/payment.entity.ts";
-import { changesBy } from "../support/changes-by.ts";
 import { callAs } from "../support/ledger.ts";
+import { refusal, useTwoAccounts } from "../support/two-accounts.ts";
 import { useLedger } from "../support/use-ledger.ts";
 
 const used = useLedger();
-let debtorAccountId: string;
-let creditorAccountId: string;
-
-beforeEach(async () => {
-  debtorAccountId = (await used.ledger.openFunded(100n)).id;
-  creditorAccountId = (await used.ledger.open({ ownerId: "bob" })).id;
-});
-
-async function hold(amountMinor: bigint, holdDurationMs = 60_000): Promise<PaymentRow> {
-  const sides = { debtorAccountId, creditorAccountId };
-  return (await used.ledger.pay({ ...sides, amountMinor, holdDurationMs }, callAs("alice")))
-    .payment;
-}
-
-const by = (ownerId: string) => changesBy(used.ledger, ownerId);
-
-/** Posted and held of the debtor's account, posted of the creditor's. */
-async function money(): Promise<bigint[]> {
-  const debtor = await used.ledger.account(debtorAccountId);
-  const creditor = await used.ledger.account(creditorAccountId);
-  return [debtor.postedMinor, debtor.heldMinor, creditor.postedMinor];
-}
-
-const refusal = (reason: string) => ({ reason });
+const { accounts, by, hold, money } = useTwoAccounts(used);
 
 describe("A refund", () => {
   async function paid(amountMinor: bigint): Promise<PaymentRow> {
-    const sides = { debtorAccountId, creditorAccountId };
-    return (await used.ledger.pay({ ...sides, amountMinor })).payment;
+    return (await used.ledger.pay({ ...accounts, amountMinor })).payment;
   }
 
   test("goes back in parts, each a payment of its own, up to what was captured", async () => {
@@ -42,8 +18,8 @@ describe("A refund", () => {
     expect(refund).toMatchObject({
       status: "SETTLED",
       refundOfPaymentId: payment.id,
-      debtorAccountId: creditorAccountId,
-      creditorAccountId: debtorAccountId,
+      debtorAccountId: accounts.creditorAccountId,
+      creditorAccountId: accounts.debtorAccountId,
     });
     await expect(by("bob").refund(payment, 36n)).rejects.toMatchObject({
       reason: "REFUND_EXCEEDS_CAPTURED",
@@ -71,7 +47,10 @@ describe("A refund", () => {
 
   test("without funds is a rejected payment and leaves the original as it is", async () => {
     const payment = await paid(60n);
-    const back = { debtorAccountId: creditorAccountId, creditorAccountId: debtorAccountId };
+    const back = {
+      debtorAccountId: accounts.creditorAccountId,
+      creditorAccountId: accounts.debtorAccountId,
+    };
     await used.ledger.pay({ ...back, amountMinor: 50n });
     const { payment: refund } = await by("bob").refund(payment, 20n);
     expect(refund).toMatchObject({ status: "REJECTED", reason: "INSUFFICIENT_FUNDS" });

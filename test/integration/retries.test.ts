@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { beforeEach, describe, expect, test } from "vitest";
 import type { PaymentRow } from "../../src/payments/payment.entity.ts";
 import { attemptWaitMs } from "../../src/payments/retry-schedule.ts";
-import { changesBy } from "../support/changes-by.ts";
+import { changesBy, untilEnded } from "../support/changes-by.ts";
 import { callAs, type TestPayment } from "../support/ledger.ts";
 import { useLedger } from "../support/use-ledger.ts";
 
@@ -30,15 +30,6 @@ async function fund(amountMinor: bigint): Promise<void> {
   await used.ledger.pay({ ...sides, amountMinor });
 }
 
-async function untilEnded(payment: PaymentRow): Promise<PaymentRow> {
-  for (;;) {
-    await used.ledger.runAllDue();
-    const seen = await used.ledger.findPayment.get(callAs("admin"), payment.id);
-    if (seen.payment.dueTime === null) return seen.payment;
-    await sleep(10);
-  }
-}
-
 const reasons = (payment: PaymentRow) => payment.attempts?.map(({ reason }) => reason);
 
 describe("A payment with a retry policy", () => {
@@ -51,13 +42,13 @@ describe("A payment with a retry policy", () => {
     const pending = await pay();
     expect(pending).toMatchObject({ status: "PENDING", reason: "INSUFFICIENT_FUNDS", sequence: 1 });
     await fund(10n);
-    const settled = await untilEnded(pending);
+    const settled = await untilEnded(used.ledger, pending);
     expect(settled).toMatchObject({ status: "SETTLED", reason: null, sequence: 2 });
     expect(reasons(settled)).toEqual(["INSUFFICIENT_FUNDS", null]);
   });
 
   test("is rejected after its last attempt, each after its wait", async () => {
-    const rejected = await untilEnded(await pay());
+    const rejected = await untilEnded(used.ledger, await pay());
     expect(rejected).toMatchObject({ status: "REJECTED", reason: "INSUFFICIENT_FUNDS" });
     expect(reasons(rejected)).toEqual(Array(5).fill("INSUFFICIENT_FUNDS"));
     const attempts = rejected.attempts!;
@@ -71,7 +62,7 @@ describe("A payment with a retry policy", () => {
     const slow = { ...policy, initialBackoffMs: 10_000, maxBackoffMs: 10_000 };
     const pending = await pay({ expireTime, retryPolicy: slow });
     expect(pending.attempts).toMatchObject([{ nextTime: null }]);
-    expect(await untilEnded(pending)).toMatchObject({
+    expect(await untilEnded(used.ledger, pending)).toMatchObject({
       status: "EXPIRED",
       reason: "INSUFFICIENT_FUNDS",
     });

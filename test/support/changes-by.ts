@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { PaymentRow } from "../../src/payments/payment.entity.ts";
 import { callAs, type TestLedger } from "./ledger.ts";
 
@@ -24,4 +25,14 @@ export function changesBy(ledger: TestLedger, ownerId: string) {
         remittanceInformation: "",
       }),
   };
+}
+
+/** Lets the scheduler do what is due until the payment has ended. */
+export async function untilEnded(ledger: TestLedger, payment: PaymentRow): Promise<PaymentRow> {
+  for (;;) {
+    await ledger.runAllDue();
+    const seen = await ledger.findPayment.get(callAs("admin"), payment.id);
+    if (seen.payment.dueTime === null) return seen.payment;
+    await sleep(20);
+  }
 }
