@@ -24,8 +24,13 @@ import { createRunDuePayments } from "./scheduler/due-payments.ts";
 import { createFindDeliveries } from "./webhooks/find-deliveries.ts";
 import { createManageWebhooks } from "./webhooks/manage-webhooks.ts";
 
-/** One: with more, batches are smaller and wait for each other's accounts, which costs more. */
-export const COMMIT_LANES = 1;
+/** The second is for large batches, see below; more have nothing to win from two cores. */
+export const COMMIT_LANES = 2;
+/**
+ * A transaction has a cost of its own: below this two of half the size cost more than they gain by
+ * keeping this process and PostgreSQL busy at the same time.
+ */
+const MIN_BATCH_BESIDE = 64;
 
 /** The ledger and all that callers can ask of it. */
 export type UseCases = ReturnType<typeof createUseCases>;
@@ -46,6 +51,7 @@ export function createUseCases(
     maxBatch: config.COMMIT_MAX_BATCH,
     maxQueue: config.COMMIT_MAX_QUEUE,
     lanes: COMMIT_LANES,
+    minBatchBeside: MIN_BATCH_BESIDE,
   });
   const createPayment = createCreatePayment({ orm, ledger, databaseClock });
   const findPayment = createFindPayment({ orm });

@@ -46,6 +46,8 @@ export interface GroupCommitDeps {
   readonly maxQueue: number;
   /** The most transactions at once of payments that aren't hot; the hot ones have one more. */
   readonly lanes: number;
+  /** The least commands for which a transaction is begun beside one that runs; 1 by default. */
+  readonly minBatchBeside?: number;
   /** Told of every batch. */
   readonly observe?: BatchObserver;
   /** Told of every transaction that lost a race and will be run again. */

@@ -1,6 +1,6 @@
 import type { Clock } from "../kernel/clock.ts";
 import { ServiceError } from "../kernel/errors.ts";
-import type { CommandUnit, PaymentCommand } from "../payments/payment-command.ts";
+import { accountsOf, type CommandUnit, type PaymentCommand } from "../payments/payment-command.ts";
 import type { CommitBatch, CommitOutcome } from "./commit-batch.ts";
 import { runBatch } from "./run-batch.ts";
 
@@ -27,8 +27,10 @@ export interface LaneDeps {
   readonly clock: Clock;
   /** The most commands of one transaction. */
   readonly maxBatch: number;
-  /** The most transactions at once. */
+  /** The most transactions at once, of which no two have an account in common. */
   readonly width: number;
+  /** The least commands for which a transaction is begun beside one that runs; 1 by default. */
+  readonly minBatchBeside?: number;
   /** Told of every batch. */
   readonly observe?: BatchObserver;
   /** Told whenever it has become idle. */
@@ -61,23 +63,40 @@ const OPEN: Pass = { admits: () => true, release: () => undefined };
 
 /**
  * While one transaction commits, arriving units wait and go together into the next one. A lone
- * unit never waits: the batch is whatever is there when the lane is free.
+ * unit never waits: the batch is whatever is there when the lane is free. Another transaction may
+ * run beside it, of units that have no account in common with it, so that PostgreSQL has work while
+ * this process decides, and the other way round; units of one account keep their order.
  */
 export function createLane(deps: LaneDeps): Lane {
-  const { clock } = deps;
+  const { clock, minBatchBeside = 1 } = deps;
   let queue: Waiting[] = [];
   let waitingCommands = 0;
   let running = 0;
+  /** Batches that are committed and not yet answered. */
+  let answering = 0;
   let scheduled = false;
+  /** The accounts of all transactions that run. */
+  const busy = new Set<string>();
+  /** With how many waiting commands it's worth to look for a batch beside one that runs. */
+  let besideFrom = minBatchBeside;
 
   /** Begins when this turn of the event loop has read all requests that have arrived. */
   function schedule(): void {
-    if (scheduled || running >= deps.width || queue.length === 0) return;
+    if (scheduled || !mayRun()) return;
     scheduled = true;
     setImmediate(() => {
       scheduled = false;
-      while (running < deps.width && queue.length > 0) void runNext();
+      runWhatMay();
     });
+  }
+
+  function mayRun(): boolean {
+    if (queue.length === 0 || running >= deps.width) return false;
+    return running === 0 || waitingCommands >= besideFrom;
+  }
+
+  function runWhatMay(): void {
+    while (mayRun()) void runNext();
   }
 
   /**
@@ -88,16 +107,28 @@ export function createLane(deps: LaneDeps): Lane {
     running++;
     const pass = deps.enter === undefined ? OPEN : await deps.enter(queue);
     const batch = takeBatch(pass);
+    if (batch.length === 0 && running > 1) {
+      // Too few can go beside the others: again when there are more, or when one of them is done.
+      besideFrom = waitingCommands + minBatchBeside;
+      running--;
+      return;
+    }
+    const accounts = batch.flatMap(accountsOfUnit);
+    for (const id of accounts) busy.add(id);
     const settled = await run(batch, pass);
     pass.release();
+    for (const id of accounts) busy.delete(id);
+    besideFrom = minBatchBeside;
+    running--;
+    answering++;
     const answer = () => {
       for (const [unit, outcomes] of settled) settle(unit, outcomes);
-      running--;
+      answering--;
       if (isIdle()) deps.onIdle();
       schedule();
     };
     if (queue.length === 0) return answer();
-    void runNext();
+    runWhatMay();
     setImmediate(answer);
   }
 
@@ -112,28 +143,36 @@ export function createLane(deps: LaneDeps): Lane {
     return settled;
   }
 
-  /** Whole units up to the size of a batch, at least one. Those whose time is up never begin. */
+  /**
+   * Whole units up to the size of a batch, at least one; none if it isn't worth it. Those whose time
+   * is up never begin. Who waits for an account lets nobody pass who needs one of the same.
+   */
   function takeBatch(pass: Pass): Waiting[] {
     const nowMs = clock.monotonicMs();
     const batch: Waiting[] = [];
     const left: Waiting[] = [];
+    const late: Waiting[] = [];
+    const taken = new Set(busy);
     let size = 0;
     let isFull = false;
     for (const unit of queue) {
       isFull ||= size > 0 && size + unit.commands.length > deps.maxBatch;
-      if (isFull || !pass.admits(unit)) {
-        left.push(unit);
-        continue;
-      }
-      waitingCommands -= unit.commands.length;
       if (unit.deadlineMs <= nowMs) {
-        unit.reject(new ServiceError("DEADLINE_EXCEEDED"));
-        continue;
+        late.push(unit);
+      } else if (isFull || !pass.admits(unit)) {
+        left.push(unit);
+      } else if (taken.size > 0 && accountsOfUnit(unit).some((id) => taken.has(id))) {
+        for (const id of accountsOfUnit(unit)) taken.add(id);
+        left.push(unit);
+      } else {
+        batch.push(unit);
+        size += unit.commands.length;
       }
-      batch.push(unit);
-      size += unit.commands.length;
     }
+    if (running > 1 && size < minBatchBeside) return [];
     queue = left;
+    for (const { commands } of [...batch, ...late]) waitingCommands -= commands.length;
+    for (const unit of late) unit.reject(new ServiceError("DEADLINE_EXCEEDED"));
     return batch;
   }
 
@@ -149,7 +188,7 @@ export function createLane(deps: LaneDeps): Lane {
   }
 
   function isIdle(): boolean {
-    return queue.length === 0 && running === 0;
+    return queue.length === 0 && running === 0 && answering === 0;
   }
 
   return {
@@ -161,4 +200,8 @@ export function createLane(deps: LaneDeps): Lane {
       return isIdle();
     },
   };
+}
+
+function accountsOfUnit({ commands }: CommandUnit): string[] {
+  return commands.flatMap(accountsOf);
 }

@@ -17,7 +17,7 @@ beforeEach(() => {
   sizes = [];
 });
 
-function createQueue(bounds: { maxBatch?: number; maxQueue?: number; lanes?: number } = {}) {
+function createQueue(bounds: { maxBatch?: number; maxQueue?: number } = {}) {
   const clock = { now: () => nowMs, monotonicMs: () => nowMs };
   return createGroupCommit({
     commit: held.commit,
@@ -84,14 +84,6 @@ describe("A batch", () => {
     await submitMany(createQueue({ maxBatch: 2 }), 5);
     for (let i = 0; i < 3; i++) await held.begun[i]?.finish();
     expect(sizes).toEqual([2, 2, 1]);
-  });
-
-  test("doesn't wait for another as long as a lane is free", async () => {
-    const queue = createQueue({ lanes: 2 });
-    for (let i = 0; i < 3; i++) await submitMany(queue, 1);
-    expect([held.begun.length, queue.waiting]).toEqual([2, 1]);
-    await held.begun[1]?.finish();
-    expect([held.begun.length, queue.waiting]).toEqual([3, 0]);
   });
 });
 
