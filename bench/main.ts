@@ -36,8 +36,11 @@ async function main(options: BenchOptions, signal: AbortSignal): Promise<void> {
 
 function chooseScenarios({ rows, only }: BenchOptions): Scenario[] {
   const all = rows > 0 ? rowsScenarios() : roundScenarios();
+  const names = new Set(all.map(({ name }) => name));
+  const isMeant = (name: string, part: string) =>
+    names.has(part) ? name === part : name.includes(part);
   const chosen = all.filter(
-    ({ name }) => only.length === 0 || only.some((part) => name.includes(part)),
+    ({ name }) => only.length === 0 || only.some((part) => isMeant(name, part)),
   );
   if (chosen.length > 0) return chosen;
   throw new Error(`no such scenario; there are ${all.map(({ name }) => name).join(", ")}`);
