@@ -8,12 +8,16 @@ import { startService } from "./service.ts";
 export interface EventRelay {
   /** How many events wait. */
   unpublished(): Promise<number>;
+  /** Throws if that takes longer than two minutes. */
   untilPublished(): Promise<void>;
   readonly pid: number;
   /** Of its Kafka. */
   readonly brokers: readonly string[];
   stop(): Promise<void>;
 }
+
+/** Far longer than what is waited for takes. */
+const UNTIL_PUBLISHED_MS = 120_000;
 
 /** Starts a Kafka of its own and one relay beside the services. Throws if Kafka can't be had. */
 export async function startRelay(databaseUrl: string): Promise<EventRelay> {
@@ -41,7 +45,11 @@ export async function startRelayOf(databaseUrl: string, kafka: KafkaService): Pr
     brokers: kafka.brokers,
     unpublished,
     async untilPublished() {
-      while ((await unpublished()) > 0) await sleep(200);
+      const limit = AbortSignal.timeout(UNTIL_PUBLISHED_MS);
+      while ((await unpublished()) > 0) {
+        if (limit.aborted) throw new Error("events aren't published");
+        await sleep(200);
+      }
     },
     async stop() {
       await process.stop();

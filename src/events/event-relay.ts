@@ -27,7 +27,7 @@ export function createEventRelay(deps: EventRelayDeps): Relay {
   const isWanted = effect?.isWanted ?? (async () => true);
   const relay = createRelay({
     outbox,
-    leases: createShardLeases({ database, clock, databaseClock }),
+    leases: createShardLeases({ database, clock, databaseClock, toKafka: !effect }),
     publisher,
     clock,
     databaseClock,

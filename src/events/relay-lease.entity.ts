@@ -8,6 +8,8 @@ export const RelayEntity = defineEntity({
     id: p.uuid().primary(),
     /** From this moment on the relay counts as gone, unless it has said otherwise. */
     expireTime: p.datetime(3),
+    /** One that doesn't publish to Kafka takes no shards while there is one that does. */
+    toKafka: p.boolean(),
   },
 });
 

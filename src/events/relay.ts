@@ -45,8 +45,8 @@ interface Halt {
 }
 
 /**
- * Looks for unpublished events of its shards, publishes them in order, and marks them; without a
- * publisher that could take them, it doesn't look.
+ * Looks for unpublished events of its shards, publishes them in order, and marks them. As long as
+ * nobody wants to have them it neither looks nor keeps shards from other relays.
  *
  * 1. Read. A crash from here on leaves everything to whoever leases the shards next.
  * 2. Publish, unless the lease may have run out meanwhile. A crash after it publishes the same
@@ -63,6 +63,8 @@ export function createRelay(deps: RelayDeps): Relay {
   let running: Promise<unknown> = Promise.resolve();
   const inTurn = createTurns();
   let failures = 0;
+  /** Whether somebody wants to have events: until then the shards are anybody's. */
+  let isWanted = false;
 
   async function publishForEver(): Promise<void> {
     let idleMs = IDLE_MS.first;
@@ -70,6 +72,7 @@ export function createRelay(deps: RelayDeps): Relay {
       const startMs = clock.monotonicMs();
       awake = Promise.withResolvers();
       const found = await publishNext().catch(noteFailure);
+      isWanted = found !== "unwanted";
       if (found === "failed") {
         await pause(backoffMs(failures, BACKOFF_MS.first, BACKOFF_MS.most));
       } else if (found === "unwanted") {
@@ -200,15 +203,16 @@ export function createRelay(deps: RelayDeps): Relay {
 
   async function renewForEver(): Promise<void> {
     while (!stopping.signal.aborted) {
+      const before = leases.held().size;
       try {
-        const before = leases.held().size;
-        await leases.renew();
-        if (leases.held().size !== before) awake.resolve();
+        if (isWanted) await leases.renew();
+        else if (before > 0) await leases.release();
       } catch (err) {
         logger.warn({ err }, "leases can't be renewed now");
       }
+      if (leases.held().size !== before) awake.resolve();
       metrics.setLeases(leases.held().size);
-      await pause(RENEW_EVERY_MS);
+      await pause(isWanted ? RENEW_EVERY_MS : IDLE_MS.most);
     }
   }
 

@@ -8,7 +8,7 @@ import { SHARDS } from "./shard.ts";
 export interface ShardLeases {
   /**
    * Says that this relay is there, keeps its shards for another while and takes free ones, up to
-   * its part. Throws if PostgreSQL is away: the shards are kept as long as they were promised.
+   * its part: none for one without Kafka as long as there is one with it. Throws if PostgreSQL is away: the shards are kept as long as they were promised.
    */
   renew(): Promise<void>;
   /** Shards with the epoch of their lease; none once it may have run out. */
@@ -25,6 +25,8 @@ export interface ShardLeasesDeps {
   readonly clock: Clock;
   /** Told of PostgreSQL's time. */
   readonly databaseClock: DatabaseClock;
+  /** Whether this relay publishes to Kafka. */
+  readonly toKafka: boolean;
 }
 
 /** A relay that has said nothing for so long counts as gone. */
@@ -32,11 +34,21 @@ export const LEASE_MS = 6_000;
 
 const ANNOUNCE = `
   with gone as (delete from relay where expire_time < clock_timestamp() - interval '1 hour'),
-  here as (insert into relay (id, expire_time)
-    values ($1, clock_timestamp() + $2 * interval '1 ms')
+  here as (insert into relay (id, expire_time, to_kafka)
+    values ($1, clock_timestamp() + $2 * interval '1 ms', $3)
     on conflict (id) do update set expire_time = excluded.expire_time)
-  select (select count(*) from relay where id <> $1 and expire_time > clock_timestamp())::int as others,
-    (extract(epoch from clock_timestamp()) * 1000)::float8 as now`;
+  select count(*) filter (where to_kafka = $3)::int as peers,
+    coalesce(bool_or(to_kafka > $3), false) as outranked,
+    (extract(epoch from clock_timestamp()) * 1000)::float8 as now
+  from relay where id <> $1 and expire_time > clock_timestamp()`;
+
+interface Others {
+  /** Relays that publish to where this one does. */
+  readonly peers: number;
+  /** There are relays with Kafka, and this one has none. */
+  readonly outranked: boolean;
+  readonly now: number;
+}
 
 /** Whoever finds a row locked leaves it alone: another relay takes that shard right now. */
 const RENEW_AND_TAKE = `
@@ -92,12 +104,11 @@ export function createShardLeases(deps: ShardLeasesDeps): ShardLeases {
   };
 
   async function renew(): Promise<void> {
-    const { rows: peers } = await pool.query<{ others: number; now: number }>(ANNOUNCE, [
-      relayId,
-      LEASE_MS,
-    ]);
-    databaseClock.observe(peers[0]!.now);
-    share = Math.ceil(SHARDS / (peers[0]!.others + 1));
+    const values = [relayId, LEASE_MS, deps.toKafka];
+    const { rows: others } = await pool.query<Others>(ANNOUNCE, values);
+    const { peers, outranked, now } = others[0]!;
+    databaseClock.observe(now);
+    share = outranked ? 0 : Math.ceil(SHARDS / (peers + 1));
     const askedMs = clock.monotonicMs();
     const { rows } = await pool.query<{ shard: number; epoch: number }>(RENEW_AND_TAKE, [
       relayId,

@@ -7,11 +7,12 @@ import { useFreshLedger } from "../support/use-ledger.ts";
 
 const used = useFreshLedger();
 
-const leasesOf = (monotonicMs = () => systemClock.monotonicMs()): ShardLeases =>
+const leasesOf = (monotonicMs = () => systemClock.monotonicMs(), toKafka = true): ShardLeases =>
   createShardLeases({
     database: used.ledger.database,
     clock: { ...systemClock, monotonicMs },
     databaseClock: used.ledger.databaseClock,
+    toKafka,
   });
 
 /** As it is after so many seconds without a word of anybody. */
@@ -44,6 +45,24 @@ test("Leases are shared anew when a relay comes and when one is gone", async () 
   expect(sizes()).toEqual([32, 32]);
   await gone.release();
   expect(sizes()).toEqual([32, 32]);
+});
+
+test("A relay without Kafka leaves all shards to those with it, and takes them when they're gone", async () => {
+  const without = leasesOf(undefined, false);
+  await without.renew();
+  expect(without.held().size).toBe(64);
+  const withKafka = [leasesOf(), leasesOf()];
+  for (let round = 0; round < 2; round++) {
+    for (const relay of [...withKafka, without]) {
+      await relay.renew();
+      await relay.yieldSurplus(() => true);
+    }
+  }
+  await Promise.all(withKafka.map((relay) => relay.renew()));
+  expect([...withKafka, without].map((relay) => relay.held().size)).toEqual([32, 32, 0]);
+  await Promise.all(withKafka.map((relay) => relay.release()));
+  await without.renew();
+  expect(without.held().size).toBe(64);
 });
 
 test("Leases end by the own clock before they do by PostgreSQL's, and come back when they're renewed", async () => {

@@ -195,6 +195,17 @@ describe("A relay", () => {
 });
 
 describe("Several relays", () => {
+  test("of which one has nobody to publish to: the other one has all shards", async () => {
+    const idle = { ...createKeepingPublisher(), open: async () => false };
+    await start(idle);
+    const publisher = createKeepingPublisher();
+    const relay = await start(publisher);
+    const paymentIds = await pay(100);
+    await until(async () => (await unpublishedRows()) === 0, "all is published");
+    expectFollowed(publisher, paymentIds);
+    expect(await relay.metrics()).toContain("instant_payment_relay_leases 64");
+  });
+
   test("share the work, none of it twice", async () => {
     const publishers = [createKeepingPublisher(), createKeepingPublisher()];
     for (const publisher of publishers) await start(publisher);

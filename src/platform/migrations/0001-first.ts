@@ -207,7 +207,8 @@ const statements = [
   // Who publishes the events of a shard, and the relays among whom the shards are shared.
   `create table relay (
     id uuid primary key,
-    expire_time timestamptz(3) not null
+    expire_time timestamptz(3) not null,
+    to_kafka boolean not null
   )`,
   `create table relay_lease (
     shard smallint primary key,
