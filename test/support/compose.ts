@@ -4,6 +4,8 @@ import { parse } from "yaml";
 /** A service of docker-compose.yml, as far as tests look at it. */
 export interface ComposeService {
   readonly image: string;
+  readonly build?: { readonly args?: Readonly<Record<string, string>> };
+  readonly pull_policy?: string;
   readonly command?: readonly string[];
   readonly entrypoint?: readonly string[];
   readonly environment?: Readonly<Record<string, string>>;

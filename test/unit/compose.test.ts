@@ -56,6 +56,18 @@ test("every role of the service runs twice, in one image of this version", () =>
   ).toBe(true);
 });
 
+test("one service builds the image, and nobody asks a registry for it", () => {
+  const { image } = instances[0]![1];
+  const users = services.filter(([, service]) => service.image === image);
+  expect(services.filter(([, { build }]) => build).map(([name]) => name)).toEqual(["migrate"]);
+  expect(users.filter(([, { pull_policy: policy }]) => policy !== "never")).toEqual([]);
+  // So whatever is started of them, it's built before.
+  const alone = instances.filter(
+    ([, { depends_on: needs = {} }]) => needs["migrate"] === undefined,
+  );
+  expect(alone).toEqual([]);
+});
+
 test("every image is one exact version", () => {
   expect(services.filter(([, { image }]) => !/:\d+\.\d+\.\d+|:18\.\d+-/.test(image))).toEqual([]);
 });
