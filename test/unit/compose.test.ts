@@ -11,6 +11,7 @@ import { instancesIn, readComposeFile } from "../support/compose.ts";
 const compose = readComposeFile();
 const services = Object.entries(compose.services);
 const instances = instancesIn(compose);
+const { version } = JSON.parse(readFileSync("package.json", "utf8")) as { version: string };
 const folders: string[] = [];
 afterAll(() => folders.forEach((folder) => rmSync(folder, { recursive: true })));
 
@@ -41,7 +42,6 @@ test("docker-compose.yml is what the Compose specification allows", () => {
 });
 
 test("every role of the service runs twice, in one image of this version", () => {
-  const { version } = JSON.parse(readFileSync("package.json", "utf8"));
   const roles = instances.map(([name, { image, environment, deploy }]) => ({
     role: environment?.["ROLES"],
     named: name === environment?.["ROLES"],
@@ -56,7 +56,7 @@ test("every role of the service runs twice, in one image of this version", () =>
   ).toBe(true);
 });
 
-test("one service builds the image, and nobody asks a registry for it", () => {
+test("one service builds the image, from its own version, and nobody asks a registry for it", () => {
   const { image } = instances[0]![1];
   const users = services.filter(([, service]) => service.image === image);
   expect(services.filter(([, { build }]) => build).map(([name]) => name)).toEqual(["migrate"]);
@@ -66,6 +66,10 @@ test("one service builds the image, and nobody asks a registry for it", () => {
     ([, { depends_on: needs = {} }]) => needs["migrate"] === undefined,
   );
   expect(alone).toEqual([]);
+  expect(compose.services["migrate"]!.build!.args).toEqual({
+    VERSION: version,
+    REVISION: "${REVISION:-unknown}",
+  });
 });
 
 test("every image is one exact version", () => {
