@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { createInstantPayment } from "../../sdk/src/node.ts";
+import { readComposeFile } from "../support/compose.ts";
 import { freePort } from "../../src/platform/listen.ts";
 import { openTwentyAccounts } from "../support/hammer.ts";
 import { expectInvariants, expectStored } from "../support/invariants.ts";
@@ -21,13 +22,17 @@ vi.setConfig({ testTimeout: 120_000, hookTimeout: 300_000 });
 
 const { version } = JSON.parse(readFileSync("package.json", "utf8")) as { version: string };
 const IMAGE = `instant-payment:${version}`;
-const GRACE_S = 30; // As in docker-compose.yml.
+// As docker-compose.yml runs it.
+const { payments } = readComposeFile().services;
+const GRACE_S = Number.parseInt(payments!.stop_grace_period!, 10);
+const MEMORY = payments!.deploy!.resources!.limits!.memory;
 const CONFINED = [
-  "--read-only",
-  "--cap-drop=all",
-  "--security-opt=no-new-privileges",
-  "--memory=256m",
-  "--memory-swap=256m",
+  ...(payments!.read_only ? ["--read-only"] : []),
+  ...payments!.cap_drop!.map((name) => `--cap-drop=${name}`),
+  ...payments!.security_opt!.map((option) => `--security-opt=${option.replace(":true", "")}`),
+  `--user=${payments!.user}`,
+  `--memory=${MEMORY}`,
+  `--memory-swap=${MEMORY}`,
 ];
 
 let podman: Podman;

@@ -1,0 +1,53 @@
+// Rules for all containers of docker-compose.yml.
+import { readFileSync } from "node:fs";
+import { expect, test } from "vitest";
+import { type ComposeService, instancesIn, readComposeFile } from "../support/compose.ts";
+
+const compose = readComposeFile();
+const instances = instancesIn(compose);
+
+/** The names of the services that break a rule. */
+function breaking(isKept: (service: ComposeService) => boolean): string[] {
+  const broken = Object.entries(compose.services).filter(([, service]) => !isKept(service));
+  return broken.map(([name]) => name);
+}
+
+const isJob = ({ restart = "no" }: ComposeService) => restart === "no";
+
+test("none is root but the one that writes new volumes, which are root's", () => {
+  const isOther = (user: string) => !/^(root|0)(:|$)/.test(user);
+  expect(breaking(({ user }) => user !== undefined && isOther(user))).toEqual(["secrets"]);
+  const dockerfile = readFileSync("deploy/image/Dockerfile", "utf8");
+  const user = /^USER (.+)$/m.exec(dockerfile)?.[1];
+  expect(instances.filter(([, instance]) => instance.user !== user)).toEqual([]);
+});
+
+test("none can write to its file system but Kafka, which makes its configuration there", () => {
+  expect(breaking((service) => service.read_only === true)).toEqual(["kafka"]);
+});
+
+test("none has a privilege, or can get one", () => {
+  expect(breaking(({ cap_drop: dropped }) => dropped?.join() === "ALL")).toEqual([]);
+  expect(breaking((service) => !("cap_add" in service || "privileged" in service))).toEqual([]);
+  expect(
+    breaking(({ security_opt: options }) => options?.join() === "no-new-privileges:true"),
+  ).toEqual([]);
+});
+
+test("each has a limit of memory: an instance the one that the image is tested with", () => {
+  const limitOf = ({ deploy }: ComposeService) => deploy?.resources?.limits?.memory ?? "";
+  expect(breaking((service) => /^\d+[MG]$/.test(limitOf(service)))).toEqual([]);
+  expect([...new Set(instances.map(([, instance]) => limitOf(instance)))]).toEqual(["256M"]);
+});
+
+test("none can be reached from another machine", () => {
+  expect(
+    breaking(({ ports = [] }) => ports.every((port) => port.startsWith("127.0.0.1:"))),
+  ).toEqual([]);
+  expect(breaking((service) => service["network_mode"] !== "host")).toEqual([]);
+});
+
+test("each that goes on has a health check", () => {
+  const isChecked = ({ healthcheck }: ComposeService) => (healthcheck?.test?.length ?? 0) > 1;
+  expect(breaking((service) => isJob(service) || isChecked(service))).toEqual([]);
+});
