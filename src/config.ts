@@ -175,7 +175,8 @@ export const SETTINGS = {
     parse: wholeNumber(0, 1_000_000),
   },
   SHUTDOWN_GRACE_MS: {
-    description: "How long a stop waits for running calls, in milliseconds.",
+    description:
+      "How long a stop waits for running calls, in milliseconds; 15 s later it ends in any case.",
     default: "10000",
     parse: wholeNumber(0, 600_000),
   },

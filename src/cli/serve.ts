@@ -104,7 +104,8 @@ function reasonToStop(): Promise<{ signal?: NodeJS.Signals; err?: unknown }> {
   });
 }
 
-const CLOSE_EXTRA_MS = 60_000;
+/** How long what isn't a call may take to close: SHUTDOWN_GRACE_MS and this later a stop ends. */
+export const CLOSE_EXTRA_MS = 15_000;
 
 /** So that a part that doesn't close can't keep a stopped service alive. */
 function endAnyway(config: Config, logger: Logger): void {

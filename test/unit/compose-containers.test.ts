@@ -1,16 +1,28 @@
 // Rules for all containers of docker-compose.yml.
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
+import { CLOSE_EXTRA_MS } from "../../src/cli/serve.ts";
 import { type ComposeService, instancesIn, readComposeFile } from "../support/compose.ts";
 
 const compose = readComposeFile();
 const instances = instancesIn(compose);
+const haproxy = readFileSync("deploy/compose/haproxy.cfg", "utf8");
 
 /** The names of the services that break a rule. */
 function breaking(isKept: (service: ComposeService) => boolean): string[] {
   const broken = Object.entries(compose.services).filter(([, service]) => !isKept(service));
   return broken.map(([name]) => name);
 }
+
+/** Of `30s` or `500ms`. */
+function millisecondsOf(duration = ""): number {
+  const [, number, unit] = /^(\d+)(ms|s)$/.exec(duration) ?? [];
+  return Number(number) * (unit === "s" ? 1_000 : 1);
+}
+
+/** Of a word of the load balancer's configuration, in milliseconds. */
+const timeIn = (word: string) =>
+  millisecondsOf(new RegExp(`^[^#\\n]*\\b${word} (\\d+m?s)`, "m").exec(haproxy)?.[1]);
 
 const isJob = ({ restart = "no" }: ComposeService) => restart === "no";
 
@@ -50,4 +62,18 @@ test("none can be reached from another machine", () => {
 test("each that goes on has a health check", () => {
   const isChecked = ({ healthcheck }: ComposeService) => (healthcheck?.test?.length ?? 0) > 1;
   expect(breaking((service) => isJob(service) || isChecked(service))).toEqual([]);
+});
+
+test("an instance has ended by itself before it would be killed, whatever hangs", () => {
+  for (const [name, { environment = {}, stop_grace_period: period }] of instances) {
+    const { SHUTDOWN_DELAY_MS: delay, SHUTDOWN_GRACE_MS: grace } = environment;
+    const endedMs = Number(delay) + Number(grace) + CLOSE_EXTRA_MS;
+    expect(millisecondsOf(period), name).toBeGreaterThan(endedMs);
+  }
+});
+
+test("the load balancer has cut what is open before it would be killed", () => {
+  const { stop_grace_period: period } = compose.services["load-balancer"]!;
+  expect(timeIn("hard-stop-after")).toBeGreaterThan(0);
+  expect(millisecondsOf(period)).toBeGreaterThan(timeIn("hard-stop-after"));
 });
