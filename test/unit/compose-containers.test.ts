@@ -77,3 +77,13 @@ test("the load balancer has cut what is open before it would be killed", () => {
   expect(timeIn("hard-stop-after")).toBeGreaterThan(0);
   expect(millisecondsOf(period)).toBeGreaterThan(timeIn("hard-stop-after"));
 });
+
+test("the load balancer has seen that an instance will stop before that takes no more calls", () => {
+  const fall = Number(/^[^#\n]*\bfall (\d+)/m.exec(haproxy)?.[1]);
+  const checksMs = fall * timeIn("timeout check") + (fall - 1) * timeIn("fastinter");
+  for (const [name, { environment = {} }] of instances) {
+    expect(Number(environment["SHUTDOWN_DELAY_MS"]), name).toBeGreaterThan(
+      timeIn("inter") + checksMs,
+    );
+  }
+});
