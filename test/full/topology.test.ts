@@ -23,6 +23,7 @@ import { decode } from "../support/payment-desk.ts";
 import { CREATE_PAYMENT, paymentRequest } from "../support/payment-requests.ts";
 import { callUnary, encode, PROTOCOLS } from "../support/rpc-protocols.ts";
 import { type Pattern, startSdkLoad, startSdkReads } from "../support/sdk-load.ts";
+import { runSql } from "../support/sql.ts";
 import { startTopology, type Topology } from "../support/topology.ts";
 
 // HAProxy and Kafka are installed if they aren't there.
@@ -145,7 +146,7 @@ test("what the README shows of it works as it stands", async () => {
     sections.find((section) => section.title === title)!.samples.filter(isShell);
   const payment = commandsOf("The first payment").find(({ text }) => text.includes("invoice-42"))!;
   // There's no Docker: of its commands only the one that shows the key has an effect.
-  const docker = `docker() { case "$*" in *admin-api-key) echo "$ADMIN_KEY" ;; esac; }`;
+  const docker = `docker() { case "$*" in *admin/api-key) echo "$ADMIN_KEY" ;; esac; }`;
   const script = [
     docker,
     ...commandsOf("Run the parts apart").map(({ text }) => text),
@@ -166,6 +167,14 @@ test("what the README shows of it works as it stands", async () => {
 });
 
 const isShell = ({ language }: Sample) => language === "sh";
+
+test("the service has no more power over PostgreSQL than its own database needs", async () => {
+  const powers = "rolsuper or rolcreaterole or rolcreatedb or rolreplication or rolbypassrls";
+  const text = `select distinct rolname, ${powers}
+    from pg_stat_activity join pg_roles on rolname = usename
+    where datname = 'payment' and pid <> pg_backend_pid()`;
+  expect(await runSql(topology.postgres.url, text)).toEqual([["payment", false]]);
+});
 
 test("while each process is killed and each role replaced, callers of the SDK see no error", async () => {
   let pattern: Pattern = "uniform";

@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -46,6 +46,7 @@ export interface Replica {
 
 const READY_MS = 60_000;
 const CONFIGURATION = "deploy/compose/haproxy.cfg";
+const OWNER = "deploy/compose/owner.sql";
 
 /**
  * Starts all services of docker-compose.yml with the commands, environment and files that stand
@@ -56,13 +57,17 @@ export async function startTopology(): Promise<Topology> {
   const compose = readComposeFile();
   const secrets = mkdtempSync(join(tmpdir(), "topology-"));
   execFileSync("sh", [resolve("deploy/compose/secrets.sh")], { cwd: secrets });
-  const secret = (name: string) => readFileSync(join(secrets, name), "utf8").trim();
+  chmodSync(secrets, 0o755); // PostgreSQL is another user.
+  const secret = (path: string) => readFileSync(join(secrets, path), "utf8").trim();
   const { postgres: database, kafka: broker } = compose.services;
   const outsidePort = await freePort();
   const [dns, postgres, redis, kafka] = await Promise.all([
     startDnsServer(),
     startPostgres(database?.command?.filter((word) => word.includes("="))),
-    startRedis({ own: true, password: /requirepass (.+)/.exec(secret("redis.conf"))![1]! }),
+    startRedis({
+      own: true,
+      password: /requirepass (.+)/.exec(secret("redis-server/redis.conf"))![1]!,
+    }),
     startKafka({
       own: true,
       settings: ({ host, port, controllerPort }) =>
@@ -75,14 +80,15 @@ export async function startTopology(): Promise<Topology> {
         ]),
     }),
   ]);
-  const password = secret("postgres-password");
-  await runSql(postgres.url, `create role payment superuser login password '${password}'`);
-  await runSql(postgres.url, "create database payment owner payment");
-  for (const [name, there, here] of [
-    ["database-url", "postgres:5432", new URL(postgres.url).host],
-    ["redis-url", "redis:6379", new URL(redis.url).host],
+  const name = database?.environment?.["POSTGRES_DB"] ?? "";
+  await runSql(postgres.url, `create database ${name}`);
+  const owner = readFileSync(OWNER, "utf8").replaceAll("/run/secrets", secrets);
+  await runSql(new URL(`/${name}`, postgres.url).href, owner);
+  for (const [path, there, here] of [
+    ["database/url", "postgres:5432", new URL(postgres.url).host],
+    ["redis/url", "redis:6379", new URL(redis.url).host],
   ] as const) {
-    writeFileSync(join(secrets, name), secret(name).replace(there, here));
+    writeFileSync(join(secrets, path), secret(path).replace(there, here));
   }
 
   const [port, adminPort] = [String(await freePort()), String(await freePort())];
@@ -146,8 +152,8 @@ export async function startTopology(): Promise<Topology> {
 
   return {
     url: loadBalancer.url,
-    adminKey: secret("admin-api-key"),
-    databaseUrl: secret("database-url"),
+    adminKey: secret("admin/api-key"),
+    databaseUrl: secret("database/url"),
     postgres,
     redis,
     kafka,
