@@ -12,7 +12,8 @@ import { openTwentyAccounts } from "../support/hammer.ts";
 import { expectInvariants, expectStored } from "../support/invariants.ts";
 import { openLedger } from "../support/ledger.ts";
 import { createTestDatabase, type TestDatabase } from "../support/postgres.ts";
-import { type Pattern, startSdkLoad } from "../support/sdk-load.ts";
+import { PATTERNS, startPaymentLoad } from "../support/payment-load.ts";
+import { paySdk } from "../support/sdk-load.ts";
 import { openPodman, type Podman } from "../support/services/podman.ts";
 import { runSql } from "../support/sql.ts";
 import { makeStandInBases } from "../support/stand-in-base.ts";
@@ -147,9 +148,8 @@ test("read-only, with 256 MB and without privileges it migrates, serves, and sto
     retry: { maxAttempts: 1 },
   });
   let calls = 0;
-  const patterns: Pattern[] = ["uniform", "hot-debtor", "hot-creditor"];
-  const pattern = () => patterns[calls++ % 3]!;
-  const load = startSdkLoad({ client, accountIds, callers: 64, pattern });
+  const pattern = () => PATTERNS[calls++ % PATTERNS.length]!;
+  const load = startPaymentLoad({ pay: paySdk(client), accountIds, callers: 64, pattern });
   await vi.waitUntil(() => load.answers.length > 2_000, { timeout: 60_000 });
   expect(load.failures.map(({ error }) => error.message)).toEqual([]);
   const memory = /VmHWM:\s+(\d+) kB/.exec((await inside("cat", "/proc/1/status")).stdout);

@@ -138,8 +138,8 @@ interface PaymentJson {
   readonly creditorBalanceAfterMinor?: string;
 }
 
-/** The parts of a payment that the tests compare with what is stored. */
-function toCommitted(json: unknown): Committed {
+/** Of an answer's JSON the parts of a payment that the tests compare with what is stored. */
+export function toCommitted(json: unknown): Committed {
   const { payment, replayed } = json as { payment: PaymentJson; replayed: boolean };
   const reason = payment.reason.replace("PAYMENT_REASON_", "");
   const balance = (minor: string | undefined) => (minor === undefined ? null : BigInt(minor));
