@@ -29,7 +29,7 @@ export function createWebhookMetrics({ registry }: Metrics, read: ReadDeliveries
   });
   const deadLetters = new Counter({
     name: "instant_payment_webhook_dead_letters_total",
-    help: "Messages of the events' topic that couldn't be read and went to the topic for those",
+    help: "Messages of the events' topic that couldn't be told and went to the topic for those",
     registers,
   });
   const disabled = new Counter({

@@ -3,8 +3,7 @@ import type { Consumer, EachBatchPayload, Kafka, KafkaMessage, Producer } from "
 import { createTopicCheck, ensureTopic, type EventTopic } from "../events/kafka-topic.ts";
 import { backoffMs } from "../kernel/backoff.ts";
 import type { Logger } from "../platform/logger.ts";
-import { sqlState } from "../platform/postgres-errors.ts";
-import type { WebhookEvent } from "./plan-deliveries.ts";
+import { BadEventError, type WebhookEvent } from "./plan-deliveries.ts";
 
 /** Reads the events' topic, together with all notifiers. */
 export interface EventConsumer {
@@ -21,7 +20,10 @@ export interface EventConsumerDeps {
   readonly topic: EventTopic;
   /** Throws if it isn't an event. */
   readonly readEvent: (body: Uint8Array) => WebhookEvent;
-  /** Does for events what is to be done, once however often they come. */
+  /**
+   * Does for events what is to be done, once however often they come. Throws BadEventError if one
+   * of them is at fault.
+   */
   readonly takeEvents: (events: readonly WebhookEvent[]) => Promise<void>;
   readonly onDeadLetter: () => void;
   readonly logger: Logger;
@@ -31,6 +33,7 @@ export interface EventConsumerDeps {
 const SESSION_TIMEOUT_MS = 6_000;
 const BACKOFF_MS = { first: 100, most: 5_000 };
 const MAX_AT_ONCE = 500;
+
 const DEAD_LETTERS_KEPT_MS = 30 * 24 * 3_600_000;
 
 interface DeadLetter {
@@ -38,12 +41,20 @@ interface DeadLetter {
   readonly error: unknown;
 }
 
+interface ReadMessage {
+  readonly message: KafkaMessage;
+  readonly event: WebhookEvent;
+}
+
+/** Tells Kafka that this notifier is still there. */
+type Beat = () => Promise<void>;
+
 /**
  * Reads in the group `<topic>.webhooks`.
  *
  * 1. Take the events of a partition. A crash after it takes them once more, which changes nothing.
- * 2. Put what isn't an event, or what PostgreSQL refuses for what is in it, with the error into the
- *    topic `<topic>.dlq`, so that the partition moves on.
+ * 2. Put what isn't an event, or can't be told for what is in it, with the error into the topic
+ *    `<topic>.dlq`, so that the partition moves on.
  * 3. Commit the offsets.
  *
  * Whatever else fails is tried again for as long as it takes.
@@ -108,7 +119,7 @@ export function createEventConsumer(deps: EventConsumerDeps): EventConsumer {
       const messages = batch.messages.slice(first, first + MAX_AT_ONCE);
       for (let failures = 0, done = false; !done;) {
         try {
-          await bury(batch.partition, await take(messages));
+          await bury(batch.partition, await take(messages, () => payload.heartbeat()));
           done = true;
         } catch (err) {
           logger.warn({ err }, "events can't be taken now");
@@ -123,28 +134,32 @@ export function createEventConsumer(deps: EventConsumerDeps): EventConsumer {
   }
 
   /** Returns those that can't be taken, now or later. */
-  async function take(messages: readonly KafkaMessage[]): Promise<DeadLetter[]> {
+  async function take(messages: readonly KafkaMessage[], beat: Beat): Promise<DeadLetter[]> {
     const dead: DeadLetter[] = [];
-    const events: { message: KafkaMessage; event: WebhookEvent }[] = [];
+    const read: ReadMessage[] = [];
     for (const message of messages) {
       try {
-        events.push({ message, event: readEvent(message.value ?? new Uint8Array()) });
+        read.push({ message, event: readEvent(message.value ?? new Uint8Array()) });
       } catch (error) {
         dead.push({ message, error });
       }
     }
+    return [...dead, ...(await takeAll(read, beat))];
+  }
+
+  /** In their order: all at once, or by halves until who is at fault stands alone. */
+  async function takeAll(read: readonly ReadMessage[], beat: Beat): Promise<DeadLetter[]> {
     try {
-      await takeEvents(events.map(({ event }) => event));
+      await takeEvents(read.map(({ event }) => event));
+      return [];
     } catch (error) {
-      if (!isRefused(error)) throw error;
-      for (const { message, event } of events) {
-        await takeEvents([event]).catch((error: unknown) => {
-          if (!isRefused(error)) throw error;
-          dead.push({ message, error });
-        });
-      }
+      if (!(error instanceof BadEventError)) throw error;
+      if (read.length === 1) return [{ message: read[0]!.message, error }];
+      await beat();
+      const half = Math.ceil(read.length / 2);
+      const dead = await takeAll(read.slice(0, half), beat);
+      return [...dead, ...(await takeAll(read.slice(half), beat))];
     }
-    return dead;
   }
 
   async function bury(partition: number, dead: readonly DeadLetter[]): Promise<void> {
@@ -166,7 +181,8 @@ export function createEventConsumer(deps: EventConsumerDeps): EventConsumer {
     });
     for (const { message, error: err } of dead) {
       deps.onDeadLetter();
-      logger.error({ err, partition, offset: message.offset, deadTopic }, "a message is no event");
+      const { offset } = message;
+      logger.error({ err, partition, offset, deadTopic }, "a message is set aside");
     }
   }
 
@@ -203,9 +219,4 @@ export function createEventConsumer(deps: EventConsumerDeps): EventConsumer {
       await Promise.all([producer?.disconnect(), topicCheck.close()]);
     },
   };
-}
-
-/** True if PostgreSQL says of the values themselves that it doesn't take them. */
-function isRefused(error: unknown): boolean {
-  return /^2[23]/.test(sqlState(error) ?? "");
 }

@@ -25,7 +25,19 @@ export interface PlannedDelivery {
   readonly body: string;
 }
 
-/** Finds who is to be told of events: a delivery for each event and endpoint, in their order. */
+/** One of the events is at fault: it can't be told, however often it's tried. */
+export class BadEventError extends Error {
+  override readonly name = "BadEventError";
+
+  constructor(cause: unknown) {
+    super(String(cause), { cause });
+  }
+}
+
+/**
+ * Finds who is to be told of events: a delivery for each event and endpoint, in their order. Throws
+ * BadEventError, and PostgreSQL's errors.
+ */
 export type PlanDeliveries = (events: readonly WebhookEvent[]) => Promise<PlannedDelivery[]>;
 
 /** An endpoint with one of its owner's accounts. */
@@ -62,7 +74,14 @@ export function createPlanDeliveries({
     const sides = events.flatMap((event) => [event.debtorAccountId, event.creditorAccountId]);
     const { rows } = await pool.query<Listener>({ ...LISTENERS, values: [[...new Set(sides)]] });
     const byAccount = Map.groupBy(rows, (row) => row.account_id);
-    return events.flatMap((event) => planOne(event, byAccount));
+    return events.flatMap((event) => {
+      try {
+        return planOne(event, byAccount);
+      } catch (cause) {
+        // Without I/O, so it's of the event itself, such as a time that JSON can't tell.
+        throw new BadEventError(cause);
+      }
+    });
   };
 }
 

@@ -1,13 +1,12 @@
 // Webhooks of whole processes behind a real Kafka, while notifiers are killed.
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { KafkaMessage } from "kafkajs";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from "vitest";
 import type { NewWebhookEndpoint } from "../../src/webhooks/manage-webhooks.ts";
 import { createManageWebhooks } from "../../src/webhooks/manage-webhooks.ts";
 import { changesBy } from "../support/changes-by.ts";
 import { expectInvariants } from "../support/invariants.ts";
-import { createTestKafka } from "../support/kafka-topic.ts";
+import { readDeadLetters, sendToTopic } from "../support/kafka-topic.ts";
 import { callAs, createMigratedDatabase, openLedger, type TestLedger } from "../support/ledger.ts";
 import type { TestDatabase } from "../support/postgres.ts";
 import { until } from "../support/relay.ts";
@@ -86,33 +85,6 @@ async function pay(): Promise<void> {
   await changesBy(ledger, "bob").cancel(held.payment);
 }
 
-/** Puts something into the topic that is no event. */
-async function poison(value: string): Promise<void> {
-  const producer = createTestKafka(kafka.brokers).producer({ allowAutoTopicCreation: false });
-  await producer.connect();
-  const messages = [0, 1, 2, 3].map((partition) => ({ partition, key: "junk", value }));
-  await producer.send({ topic, messages });
-  await producer.disconnect();
-}
-
-/** What was set aside, once there is so much of it. */
-async function deadLetters(count: number): Promise<KafkaMessage[]> {
-  const client = createTestKafka(kafka.brokers);
-  const admin = client.admin();
-  await admin.connect();
-  const isThere = async () => (await admin.listTopics()).includes(`${topic}.dlq`);
-  await until(isThere, "the topic is there");
-  await admin.disconnect();
-  const consumer = client.consumer({ groupId: randomUUID(), maxWaitTimeInMs: 100 });
-  const found: KafkaMessage[] = [];
-  await consumer.connect();
-  await consumer.subscribe({ topic: `${topic}.dlq`, fromBeginning: true });
-  await consumer.run({ eachMessage: async ({ message }) => void found.push(message) });
-  await until(() => found.length >= count, "what is no event is set aside within 30 s");
-  await consumer.disconnect();
-  return found;
-}
-
 test(`${PAYMENTS * 3} events come once each after the rule, while notifiers are killed and a third of the calls fail`, async () => {
   const any = await listen("alice", "/any", { eventTypes: ["SETTLED"] });
   const ordered = await listen("bob", "/ordered", { ordered: true });
@@ -137,8 +109,10 @@ test(`${PAYMENTS * 3} events come once each after the rule, while notifiers are 
     notifiers[i] = await startNotifier();
   }
   // To every partition, and all of them move on.
-  await poison("this is no event");
-  const letters = await deadLetters(4);
+  const junk = { key: "junk", value: "this is no event" };
+  const messages = [0, 1, 2, 3].map((partition) => ({ partition, ...junk }));
+  await sendToTopic(kafka.brokers, { topic, messages });
+  const letters = await readDeadLetters(kafka.brokers, topic, 4);
   await paying;
   const eventsOf = async (sequences: readonly number[]) => {
     const text = `select event_id from payment_event e join payment p on p.id = e.payment_id

@@ -1,8 +1,9 @@
 import { randomUUID } from "node:crypto";
 import { fromBinary } from "@bufbuild/protobuf";
-import { Kafka, logLevel, type KafkaMessage } from "kafkajs";
+import { Kafka, logLevel, type KafkaMessage, type ProducerRecord } from "kafkajs";
 import { PaymentEventSchema } from "../../gen/instantpayment/v1/payment_pb.ts";
 import type { SeenEvent } from "./event-consumer.ts";
+import { until } from "./relay.ts";
 
 /** A client for tests, which tries for as long as a killed broker needs to come back. */
 export function createTestKafka(brokers: string[]): Kafka {
@@ -44,4 +45,34 @@ export async function readTopic(brokers: string[], topic: string): Promise<Topic
     },
   });
   return { messages, events, stop: () => consumer.disconnect() };
+}
+
+/** Puts messages into a topic that is there, past every rule of the service. */
+export async function sendToTopic(brokers: string[], record: ProducerRecord): Promise<void> {
+  const producer = createTestKafka(brokers).producer({ allowAutoTopicCreation: false });
+  await producer.connect();
+  await producer.send(record);
+  await producer.disconnect();
+}
+
+/** What of a topic was set aside, once there is so much of it: within half a minute. */
+export async function readDeadLetters(
+  brokers: string[],
+  topic: string,
+  count: number,
+): Promise<KafkaMessage[]> {
+  const client = createTestKafka(brokers);
+  const admin = client.admin();
+  await admin.connect();
+  const isThere = async () => (await admin.listTopics()).includes(`${topic}.dlq`);
+  await until(isThere, "something is set aside");
+  await admin.disconnect();
+  const consumer = client.consumer({ groupId: randomUUID(), maxWaitTimeInMs: 100 });
+  const found: KafkaMessage[] = [];
+  await consumer.connect();
+  await consumer.subscribe({ topic: `${topic}.dlq`, fromBeginning: true });
+  await consumer.run({ eachMessage: async ({ message }) => void found.push(message) });
+  await until(() => found.length >= count, `${count} messages are set aside`);
+  await consumer.disconnect();
+  return found;
 }
