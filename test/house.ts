@@ -75,7 +75,12 @@ export const HOUSE: House = {
   // Redis and Kafka are out of reach of what runs inside a database transaction.
   importedOnlyBy: {
     "src/platform/redis.ts": ["src/accounts/hot-account-lock.ts", "src/app.ts", "src/cli/**"],
-    "src/platform/kafka.ts": ["src/events/kafka-publisher.ts", "src/app.ts", "src/cli/**"],
+    "src/platform/kafka.ts": [
+      "src/events/kafka-publisher.ts",
+      "src/webhooks/kafka-dead-letters.ts",
+      "src/app.ts",
+      "src/cli/**",
+    ],
   },
   libraries: {
     "@connectrpc/*": ["src/*/*.rpc.ts", "src/rpc/**", "src/app.ts"],

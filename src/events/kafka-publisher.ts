@@ -1,5 +1,5 @@
 import type { Kafka, Message, PartitionerArgs, Producer } from "kafkajs";
-import { kafkaErrorCode } from "../platform/kafka.ts";
+import { kafkaRefusal } from "../platform/kafka.ts";
 import { cloudEventHeaders } from "./cloud-event.ts";
 import { createTopicCheck, ensureTopic, type EventTopic } from "./kafka-topic.ts";
 import { shardOf } from "./shard.ts";
@@ -9,14 +9,6 @@ import { type OutboxEvent, type Publisher, RefusedEventsError } from "./publishe
 const MAX_REQUEST_BYTES = 800 * 1_024;
 /** Key, headers and what frames them; a little more than it is. */
 const BYTES_BESIDE_PAYLOAD = 512;
-
-/** What Kafka says of a message itself, and will say of it every time. */
-const REFUSALS = new Set([
-  "MESSAGE_TOO_LARGE",
-  "RECORD_LIST_TOO_LARGE",
-  "INVALID_RECORD",
-  "INVALID_TIMESTAMP",
-]);
 
 /**
  * Publishes to Kafka, by an idempotent producer that waits for all replicas in sync. The key is the
@@ -69,9 +61,9 @@ export function createKafkaPublisher(kafka: Kafka, topic: EventTopic): Publisher
         }
       } catch (error) {
         abandon();
-        const code = kafkaErrorCode(error);
-        if (code === undefined || !REFUSALS.has(code)) throw error;
-        throw new RefusedEventsError(`Kafka refuses an event: ${code}`, { cause: error });
+        const refusal = kafkaRefusal(error);
+        if (refusal === undefined) throw error;
+        throw new RefusedEventsError(`Kafka refuses an event: ${refusal}`, { cause: error });
       }
     },
     check: topicCheck.check,

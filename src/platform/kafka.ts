@@ -52,6 +52,20 @@ function hideNegativeTimeouts(): void {
   };
 }
 
+/** What Kafka says of a message itself, and will say of it every time. */
+const REFUSALS = new Set([
+  "MESSAGE_TOO_LARGE",
+  "RECORD_LIST_TOO_LARGE",
+  "INVALID_RECORD",
+  "INVALID_TIMESTAMP",
+]);
+
+/** The code with which Kafka refuses a message for good; undefined for any other error. */
+export function kafkaRefusal(error: unknown): string | undefined {
+  const code = kafkaErrorCode(error);
+  return code !== undefined && REFUSALS.has(code) ? code : undefined;
+}
+
 /** The code that the broker gave, such as `MESSAGE_TOO_LARGE`; undefined for any other error. */
 export function kafkaErrorCode(error: unknown): string | undefined {
   for (let cause = error; cause instanceof Error; cause = cause.cause) {

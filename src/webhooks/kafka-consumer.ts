@@ -1,8 +1,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Consumer, EachBatchPayload, Kafka, KafkaMessage, Producer } from "kafkajs";
+import type { Consumer, EachBatchPayload, Kafka, KafkaMessage } from "kafkajs";
 import { createTopicCheck, ensureTopic, type EventTopic } from "../events/kafka-topic.ts";
 import { backoffMs } from "../kernel/backoff.ts";
 import type { Logger } from "../platform/logger.ts";
+import { createDeadLetters, type DeadLetter } from "./kafka-dead-letters.ts";
 import { BadEventError, type WebhookEvent } from "./plan-deliveries.ts";
 
 /** Reads the events' topic, together with all notifiers. */
@@ -34,13 +35,6 @@ const SESSION_TIMEOUT_MS = 6_000;
 const BACKOFF_MS = { first: 100, most: 5_000 };
 const MAX_AT_ONCE = 500;
 
-const DEAD_LETTERS_KEPT_MS = 30 * 24 * 3_600_000;
-
-interface DeadLetter {
-  readonly message: KafkaMessage;
-  readonly error: unknown;
-}
-
 interface ReadMessage {
   readonly message: KafkaMessage;
   readonly event: WebhookEvent;
@@ -63,8 +57,7 @@ export function createEventConsumer(deps: EventConsumerDeps): EventConsumer {
   const { kafka, topic, readEvent, takeEvents, logger } = deps;
   const stopping = new AbortController();
   const topicCheck = createTopicCheck(kafka, topic.name);
-  const deadTopic = `${topic.name}.dlq`;
-  let producing: Promise<Producer> | undefined;
+  const deadLetters = createDeadLetters(kafka, topic);
   let running: Promise<void> = Promise.resolve();
 
   async function consumeForEver(): Promise<void> {
@@ -163,44 +156,13 @@ export function createEventConsumer(deps: EventConsumerDeps): EventConsumer {
   }
 
   async function bury(partition: number, dead: readonly DeadLetter[]): Promise<void> {
-    if (dead.length === 0) return;
-    const producer = await openProducer();
-    await producer.send({
-      topic: deadTopic,
-      messages: dead.map(({ message: { key, value, headers, offset }, error }) => ({
-        key,
-        value,
-        headers: {
-          ...headers,
-          "dlq-error": String(error).slice(0, 1_000),
-          "dlq-topic": topic.name,
-          "dlq-partition": String(partition),
-          "dlq-offset": offset,
-        },
-      })),
-    });
+    await deadLetters.bury(partition, dead);
     for (const { message, error: err } of dead) {
       deps.onDeadLetter();
       const { offset } = message;
-      logger.error({ err, partition, offset, deadTopic }, "a message is set aside");
+      const at = { partition, offset, deadTopic: deadLetters.topic };
+      logger.error({ err, ...at }, "a message is set aside");
     }
-  }
-
-  async function openProducer(): Promise<Producer> {
-    producing ??= connectProducer();
-    return producing.catch((error: unknown) => {
-      producing = undefined;
-      throw error;
-    });
-  }
-
-  async function connectProducer(): Promise<Producer> {
-    const { replicas } = topic;
-    const dead = { name: deadTopic, partitions: 1, replicas, retentionMs: DEAD_LETTERS_KEPT_MS };
-    await ensureTopic(kafka, dead);
-    const producer = kafka.producer({ allowAutoTopicCreation: false });
-    await producer.connect();
-    return producer;
   }
 
   async function pause(ms: number): Promise<void> {
@@ -215,8 +177,7 @@ export function createEventConsumer(deps: EventConsumerDeps): EventConsumer {
     async stop() {
       stopping.abort();
       await running;
-      const producer = await producing?.catch(() => undefined);
-      await Promise.all([producer?.disconnect(), topicCheck.close()]);
+      await Promise.all([deadLetters.close(), topicCheck.close()]);
     },
   };
 }

@@ -3,9 +3,10 @@ import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fromBinary, toBinary } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
-import type { Message } from "kafkajs";
+import { ConfigResourceTypes, type KafkaMessage, type Message } from "kafkajs";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from "vitest";
 import { PaymentEventSchema } from "../../gen/instantpayment/v1/payment_pb.ts";
+import { createDeadLetters } from "../../src/webhooks/kafka-dead-letters.ts";
 import { createManageWebhooks } from "../../src/webhooks/manage-webhooks.ts";
 import { openCuttingProxy, type CuttingProxy } from "../support/cutting-proxy.ts";
 import { createTestKafka, readDeadLetters, sendToTopic } from "../support/kafka-topic.ts";
@@ -75,6 +76,16 @@ async function topics(): Promise<string[]> {
   return found;
 }
 
+/** Makes the topic take what its dead letters' topic doesn't. */
+async function allowLarge(): Promise<void> {
+  const admin = createTestKafka(kafka.brokers).admin();
+  await admin.connect();
+  const configEntries = [{ name: "max.message.bytes", value: "4000000" }];
+  const resources = [{ type: ConfigResourceTypes.TOPIC, name: topic, configEntries }];
+  await admin.alterConfigs({ validateOnly: false, resources });
+  await admin.disconnect();
+}
+
 const send = (...messages: Message[]) => sendToTopic(kafka.brokers, { topic, messages });
 
 const told = () => receiver.received.map(({ body }) => String(JSON.parse(body).eventId)).toSorted();
@@ -96,6 +107,63 @@ test("an event with a time that JSON can't tell is set aside, and those around i
   expect(String(letter!.headers?.["dlq-offset"])).toBe("1");
   await until(() => receiver.received.length === 3, "the others are told");
   expect(told()).toEqual(idsOf(events));
+});
+
+test("what Kafka doesn't take a second time is set aside without its value", async () => {
+  const [first, ...others] = events.map((payload) => ({ value: payload }));
+  await send(first!, { value: "junk" });
+  await allowLarge();
+  await send({ key: "large", value: Buffer.alloc(3_000_000) }, { value: "more junk" }, ...others);
+  const letters = await readDeadLetters(kafka.brokers, topic, 3);
+  const valuesByOffset = Object.fromEntries(
+    letters.map(({ headers, value }) => [String(headers?.["dlq-offset"]), value?.toString()]),
+  );
+  expect(valuesByOffset).toEqual({ 1: "junk", 2: undefined, 3: "more junk" });
+  const cut = letters.find(({ value }) => value === null)!;
+  const texts = Object.entries(cut.headers ?? {}).map(([name, value]) => [name, String(value)]);
+  expect(Object.fromEntries(texts)).toEqual({
+    "dlq-error": expect.stringContaining("Error"),
+    "dlq-topic": topic,
+    "dlq-partition": "0",
+    "dlq-offset": "2",
+    "dlq-left-out": "MESSAGE_TOO_LARGE",
+    "dlq-value-bytes": "3000000",
+  });
+  await until(() => receiver.received.length === 3, "the others are told");
+  expect(told()).toEqual(idsOf(events));
+});
+
+test("the topic of dead letters is made anew when somebody has removed it", async () => {
+  await send({ value: "junk" });
+  await readDeadLetters(kafka.brokers, topic, 1);
+  const admin = createTestKafka(kafka.brokers).admin();
+  await admin.connect();
+  await admin.deleteTopics({ topics: [`${topic}.dlq`] });
+  await admin.disconnect();
+  await send({ value: "more junk" }, ...events.map((value) => ({ value })));
+  const [letter] = await readDeadLetters(kafka.brokers, topic, 1);
+  expect(String(letter!.value)).toBe("more junk");
+  await until(() => receiver.received.length === 3, "those behind it are told");
+});
+
+test("a header without a value, which kafkajs can't write, is set aside without one", async () => {
+  const letters = createDeadLetters(createTestKafka(kafka.brokers), {
+    name: topic,
+    partitions: 1,
+    replicas: 1,
+    retentionMs: 1,
+  });
+  const headers = { empty: null as never, twice: [Buffer.from("a"), null as never] };
+  const at = { timestamp: "0", attributes: 0, offset: "7" };
+  const message: KafkaMessage = { ...at, key: null, value: Buffer.from("junk"), headers };
+  await letters.bury(0, [{ message, error: new Error("it's junk") }]);
+  const [letter] = await readDeadLetters(kafka.brokers, topic, 1);
+  expect(letter!.value).toEqual(Buffer.from("junk"));
+  expect(letter!.headers).toMatchObject({
+    empty: Buffer.alloc(0),
+    twice: [Buffer.from("a"), Buffer.alloc(0)],
+  });
+  await letters.close();
 });
 
 test("while PostgreSQL is away or lacks a table all is tried again, and nothing is set aside", async () => {
