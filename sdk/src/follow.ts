@@ -70,7 +70,10 @@ export function createFollow(policy: RetryPolicy): Follow {
           contactMs = systemClock.monotonicMs();
           failures = 0;
           const item = source.take(step.value);
-          if (item !== undefined) yield item;
+          if (item === undefined) continue;
+          yield item;
+          // While the caller was busy with it nobody could find out whether the service was there.
+          contactMs = systemClock.monotonicMs();
         }
         if (source.ends) return;
       } catch (cause) {

@@ -116,6 +116,32 @@ test("what can't be watched is thrown at once; who is out of reach, when the tim
   expect(away.attempts).toBeGreaterThan(1);
 });
 
+test("a loop that is busy for longer than the time-out goes on, though its connection broke meanwhile", async () => {
+  const till = await client.createAccount({ currencyCode: "EUR" });
+  const payment = { debtorAccountId: bank, creditorAccountId: till.id, amount: euros("1.00") };
+  const beBusy = () => {
+    proxy.cutAll();
+    return sleep(400);
+  };
+  const hold = await client.createPayment({ ...payment, captureMode: "MANUAL" });
+  const types = [];
+  for await (const { type } of watcher.watchPayment(hold.id, { timeoutMs: 200 })) {
+    types.push(type);
+    await beBusy();
+    if (type === "HELD") await client.capturePayment(hold.id);
+    if (type === "SETTLED") await client.refundPayment(hold.id);
+  }
+  expect(types).toEqual(["HELD", "SETTLED", "REFUNDED"]);
+  const entries = [];
+  for await (const { entry } of watcher.watchAccount(till.id, { timeoutMs: 200 })) {
+    entries.push(entry?.sequence);
+    if (entries.length === 3) break;
+    await client.createPayment(payment);
+    await beBusy();
+  }
+  expect(entries).toEqual([undefined, 3, 4]);
+});
+
 test("a signal ends a watch, whether it's connected or not", async () => {
   const { id } = await hold();
   const leaving = new AbortController();
