@@ -49,8 +49,9 @@ export interface DeliveryBacklog {
 /** The deliveries that wait to be sent. */
 export interface DeliveryQueue {
   /**
-   * Claims at most `limit` that are due, of an endpoint at most so many that 16 are under way.
-   * Whoever has claimed them and says nothing for 15 s loses them to others.
+   * Claims at most `limit` that are due, so many that 16 of an endpoint and 64 of an owner are under
+   * way at most; those first of whose endpoint the fewest are. Whoever has claimed them and says
+   * nothing for 15 s loses them to others.
    */
   claim(limit: number, underWay: ReadonlyMap<string, number>): Promise<ClaimedDelivery[]>;
   /** Writes what came of attempts; returns the endpoints that were disabled by it. */
@@ -61,6 +62,8 @@ export interface DeliveryQueue {
 /** From the claim until another notifier may send it. */
 export const CLAIM_MS = 15_000;
 const MAX_OF_AN_ENDPOINT = 16;
+/** A quarter of what a notifier sends at a time. */
+const MAX_OF_AN_OWNER = 64;
 /** So many times in a row nothing came through: from then on one delivery at a time is tried. */
 const FAILURES_TO_PAUSE = 10;
 /** A delivery is given up, and an endpoint disabled, after so long without success. */
@@ -78,12 +81,18 @@ const CLAIM = `
       where d.next_attempt_time is not null and d.webhook_endpoint_id > w.id
       order by d.webhook_endpoint_id limit 1)
     from waiting w where w.id is not null),
+  busy as (
+    select e.id, e.owner_id, b.n from unnest($1::uuid[], $2::int[]) as b(id, n)
+    join webhook_endpoint e on e.id = b.id),
+  owned as (select owner_id, sum(n)::int as n from busy group by owner_id),
   found as (
-    select d.id, row_number() over (partition by e.id order by d.next_attempt_time) as turn
+    select d.id, e.owner_id, coalesce(owned.n, 0) as of_owner, coalesce(busy.n, 0)
+      + row_number() over (partition by e.id order by d.next_attempt_time) as turn
     from waiting w
     join webhook_endpoint e on e.id = w.id and e.enabled
       and coalesce(e.pause_time <= clock_timestamp(), true)
-    left join unnest($1::uuid[], $2::int[]) as busy(id, n) on busy.id = e.id
+    left join busy on busy.id = e.id
+    left join owned on owned.owner_id = e.owner_id
     cross join lateral (
       select d.id, d.next_attempt_time from webhook_delivery d
       where d.webhook_endpoint_id = e.id and d.next_attempt_time <= (select clock_timestamp())
@@ -91,10 +100,14 @@ const CLAIM = `
           where b.webhook_endpoint_id = e.id and b.payment_id = d.payment_id
             and b.sequence < d.sequence and b.next_attempt_time is not null))
       order by d.next_attempt_time
-      limit greatest(0, case when e.failures < ${FAILURES_TO_PAUSE} then ${MAX_OF_AN_ENDPOINT}
-        else 1 end - coalesce(busy.n, 0))
+      limit greatest(0, least($3, ${MAX_OF_AN_OWNER} - coalesce(owned.n, 0),
+        case when e.failures < ${FAILURES_TO_PAUSE} then ${MAX_OF_AN_ENDPOINT} else 1 end
+          - coalesce(busy.n, 0)))
       for no key update skip locked) d),
-  chosen as (select id from found order by turn limit $3)
+  fair as (
+    select id, turn, of_owner + row_number() over (partition by owner_id order by turn) as of_owner
+    from found),
+  chosen as (select id from fair where of_owner <= ${MAX_OF_AN_OWNER} order by turn limit $3)
   update webhook_delivery d
   set attempt = d.attempt + 1,
     first_attempt_time = coalesce(d.first_attempt_time, clock_timestamp()),

@@ -1,9 +1,11 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
+import { createDeliveryQueue } from "../../src/webhooks/delivery-queue.ts";
 import { changesBy } from "../support/changes-by.ts";
 import { callAs } from "../support/ledger.ts";
 import { until } from "../support/relay.ts";
-import { useWebhooks } from "../support/use-webhooks.ts";
+import { runSql } from "../support/sql.ts";
+import { NO_CHANGE, useWebhooks } from "../support/use-webhooks.ts";
 import { verified } from "../support/webhook-receiver.ts";
 
 const used = useWebhooks();
@@ -138,6 +140,43 @@ describe("An endpoint", () => {
     await Promise.all(Array.from({ length: 100 }, () => used.pay()));
     await until(() => used.receiver.taken("/bob").length === 100, "Bob is told", 9_000);
     expect(used.receiver.received.filter(({ path }) => path === "/silent")).toHaveLength(16);
+  });
+});
+
+describe("An owner", () => {
+  test("with many slow endpoints holds up no other owner, nor one of them the others", async () => {
+    const paths = Array.from({ length: 20 }, (_, i) => `/slow/${i}`);
+    for (const path of paths) await used.webhooks.listen("alice", `${used.receiver.url}${path}`);
+    used.receiver.answer = ({ path }) => (path === "/bob" ? 200 : "never");
+    await Promise.all(Array.from({ length: 20 }, () => used.pay()));
+    await until(() => used.receiver.received.length >= 64, "Alice's endpoints are told");
+    await used.webhooks.listen("bob", `${used.receiver.url}/bob`);
+    await Promise.all(Array.from({ length: 20 }, () => used.pay()));
+    // Before the time of the first slow request is up.
+    await until(() => used.receiver.taken("/bob").length === 20, "Bob is told", 5_000);
+    const slow = used.receiver.received.filter(({ path }) => path !== "/bob");
+    expect(slow).toHaveLength(64);
+    expect(new Set(slow.map(({ path }) => path))).toEqual(new Set(paths));
+  });
+
+  test("is told first where the fewest requests are under way", async () => {
+    const { listen, log, manage } = used.webhooks;
+    const [busy, idle] = [
+      await listen("alice", `${used.receiver.url}/busy`),
+      await listen("alice", `${used.receiver.url}/idle`),
+    ];
+    for (const { id } of [busy, idle]) {
+      await manage.update(callAs("alice"), id, { ...NO_CHANGE, enabled: false });
+    }
+    for (let i = 0; i < 4; i++) await used.pay();
+    for (const { id } of [busy, idle]) {
+      await until(async () => (await log(id)).length === 4, "all are written");
+    }
+    await used.stop();
+    await runSql(used.url, "update webhook_endpoint set enabled = true, disabled_reason = null");
+    const queue = createDeliveryQueue(used.ledger.database);
+    const claimed = await queue.claim(4, new Map([[busy.id, 10]]));
+    expect(claimed.map(({ endpointId }) => endpointId)).toEqual(Array(4).fill(idle.id));
   });
 });
 
