@@ -77,6 +77,8 @@ export interface ManageWebhooks {
 
 /** Each event of an owner is sent to all of them. */
 const MAX_ENDPOINTS = 20;
+/** The first key of the advisory locks for owners who make endpoints; any constant of ours. */
+const CREATION_LOCK = 7_236_115;
 const DEFAULT_GRACE_PERIOD_MS = 24 * 3_600_000;
 
 /** Makes what owners do with their endpoints. */
@@ -112,31 +114,29 @@ export function createManageWebhooks(deps: {
     async create({ principal }, { ownerId = principal.ownerId, ...wanted }) {
       if (ownerId !== principal.ownerId) assertAdmin(principal);
       const url = checkWebhookUrl(wanted.url, deps);
-      const em = orm.em.fork();
-      if ((await em.count(WebhookEndpointEntity, { ownerId })) >= MAX_ENDPOINTS) {
-        throw new ServiceError("WEBHOOK_ENDPOINT_LIMIT");
-      }
-      const now = await databaseNow(em);
       const secret = newWebhookSecret();
-      const endpoint = em.create(WebhookEndpointEntity, {
-        id: uuidv7(now.getTime()),
-        ownerId,
-        url,
-        eventTypes: [...wanted.eventTypes],
-        description: wanted.description,
-        ordered: wanted.ordered,
-        secret,
-        previousSecret: null,
-        previousExpireTime: null,
-        enabled: true,
-        disabledReason: null,
-        failures: 0,
-        failingSince: null,
-        pauseTime: null,
-        createTime: now,
-        updateTime: now,
+      const endpoint = await unitOfWork.transaction(async (em) => {
+        // One of an owner's at a time, or several count the same. No other lock is waited for.
+        await em.execute("select pg_advisory_xact_lock(?, hashtext(?))", [CREATION_LOCK, ownerId]);
+        if ((await em.count(WebhookEndpointEntity, { ownerId })) >= MAX_ENDPOINTS) {
+          throw new ServiceError("WEBHOOK_ENDPOINT_LIMIT");
+        }
+        const now = await databaseNow(em);
+        return em.create(WebhookEndpointEntity, {
+          id: uuidv7(now.getTime()),
+          ownerId,
+          url,
+          eventTypes: [...wanted.eventTypes],
+          description: wanted.description,
+          ordered: wanted.ordered,
+          secret,
+          previousSecret: null,
+          previousExpireTime: null,
+          ...BEGINNING,
+          createTime: now,
+          updateTime: now,
+        });
       });
-      await em.flush();
       return { endpoint, secret: toSecretText(secret) };
     },
 

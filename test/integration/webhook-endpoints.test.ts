@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
 import { cleanDeliveries } from "../../src/webhooks/clean-deliveries.ts";
+import { createManageWebhooks } from "../../src/webhooks/manage-webhooks.ts";
 import { callAs } from "../support/ledger.ts";
 import { until } from "../support/relay.ts";
 import { runSql } from "../support/sql.ts";
@@ -44,6 +45,23 @@ describe("Endpoints", () => {
     const ids = [...first.endpoints, ...second.endpoints].map((endpoint) => endpoint.id);
     expect([new Set(ids).size, ids.includes(id), second.nextPageToken]).toEqual([20, false, ""]);
   });
+});
+
+test("Endpoints that are made at once are twenty of an owner all the same", async () => {
+  const url = `${used.receiver.url}/`;
+  const { orm, unitOfWork } = used.ledger;
+  const elsewhere = createManageWebhooks({ orm, unitOfWork, allowPrivate: true });
+  const wanted = { url, eventTypes: [], description: "", ordered: false, ownerId: undefined };
+  for (let i = 0; i < 18; i++) await elsewhere.create(callAs("alice"), wanted);
+  const made = await Promise.allSettled(
+    Array.from({ length: 10 }, (_, i) =>
+      (i % 2 === 0 ? elsewhere : used.webhooks.manage).create(callAs("alice"), wanted),
+    ),
+  );
+  expect(made.filter(({ status }) => status === "fulfilled")).toHaveLength(2);
+  for (const one of made) {
+    if (one.status === "rejected") expect(one.reason.reason).toBe("WEBHOOK_ENDPOINT_LIMIT");
+  }
 });
 
 /** 20,000 that an endpoint took, and as many that wait for one that is disabled. */
