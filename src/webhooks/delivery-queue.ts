@@ -5,6 +5,8 @@ import type { DisabledReason } from "./webhook-endpoint.entity.ts";
 export interface ClaimedDelivery {
   readonly id: string;
   readonly endpointId: string;
+  /** When its endpoint was last changed, in ms since 1970. */
+  readonly endpointMs: number;
   readonly url: string;
   /** One, or two while a rotation's grace period runs. */
   readonly secrets: readonly Buffer[];
@@ -19,6 +21,8 @@ export interface ClaimedDelivery {
 export interface AttemptResult {
   readonly id: string;
   readonly endpointId: string;
+  /** As it was claimed: who says that it's gone says so of the endpoint as it was then. */
+  readonly endpointMs: number;
   readonly attempt: number;
   readonly outcome: "delivered" | "failed" | "gone";
   /** Undefined: there was no answer. */
@@ -116,25 +120,29 @@ const CLAIM = `
   from webhook_endpoint e
   where d.id = any(array(select id from chosen)) and e.id = d.webhook_endpoint_id
   returning d.id, e.id as endpoint_id, e.url, e.secret, d.body, d.attempt, d.failures,
+    (extract(epoch from e.update_time) * 1000)::float8 as endpoint_ms,
     case when e.previous_expire_time > clock_timestamp() then e.previous_secret end as previous`;
 
-// Endpoints are locked in order, those alone of which something changes. A delivery is given up
-// only if something else came through since it was first tried: otherwise it's the endpoint that
-// is at fault, which is disabled, and everything waits.
+// Endpoints are locked in order, those alone of which something changes. One that is gone is
+// disabled, whatever came through beside it, unless it was changed since that attempt began. A
+// delivery is given up only if something else came through since it was first tried: otherwise it's
+// the endpoint that is at fault, which is disabled, and everything waits.
 const WRITE = `
   with r as (select * from unnest($1::uuid[], $2::uuid[], $3::int[], $4::text[], $5::int[],
-      $6::text[], $7::float8[], $8::float8[])
-    as r(id, endpoint_id, attempt, outcome, status_code, error, wait_ms, pause_ms)),
+      $6::text[], $7::float8[], $8::float8[], $9::float8[])
+    as r(id, endpoint_id, attempt, outcome, status_code, error, wait_ms, pause_ms, endpoint_ms)),
   told as (select endpoint_id as id, bool_or(outcome = 'delivered') as is_alive,
-      bool_or(outcome = 'gone') as is_gone, max(pause_ms) as pause_ms
+      max(endpoint_ms) filter (where outcome = 'gone') as gone_ms, max(pause_ms) as pause_ms
     from r group by 1),
-  locked as (select e.id, told.is_alive, told.is_gone,
+  locked as (select e.id, told.is_alive,
+      coalesce(e.update_time = to_timestamp(told.gone_ms / 1000), false) as is_gone,
       case when not told.is_alive and e.failures + 1 >= ${FAILURES_TO_PAUSE} then greatest(told.pause_ms,
         least(1000 * 2.0 ^ least(e.failures + 1 - ${FAILURES_TO_PAUSE}, 9), 300000) * (0.5 + random() / 2))
       else told.pause_ms end as pause_ms,
       e.failing_since <= clock_timestamp() - interval '${GIVE_UP_DAYS} days' as is_dead
     from webhook_endpoint e join told on told.id = e.id
-    where e.enabled and (not told.is_alive or e.failures > 0 or told.pause_ms > 0)
+    where e.enabled and (not told.is_alive or told.gone_ms is not null or e.failures > 0
+      or told.pause_ms > 0)
     order by e.id for no key update of e),
   delivery as (
     update webhook_delivery d set
@@ -180,6 +188,7 @@ const BACKLOG = `
 interface ClaimedRow {
   readonly id: string;
   readonly endpoint_id: string;
+  readonly endpoint_ms: number;
   readonly url: string;
   readonly secret: Buffer;
   readonly previous: Buffer | null;
@@ -199,10 +208,11 @@ export function createDeliveryQueue({
         text: CLAIM,
         values: [[...underWay.keys()], [...underWay.values()], limit],
       });
-      return rows.map(({ endpoint_id: endpointId, secret, previous, ...row }) => ({
+      return rows.map(({ endpoint_id: endpointId, endpoint_ms: endpointMs, ...row }) => ({
         ...row,
         endpointId,
-        secrets: previous === null ? [secret] : [secret, previous],
+        endpointMs,
+        secrets: row.previous === null ? [row.secret] : [row.secret, row.previous],
       }));
     },
     async write(results) {
@@ -215,6 +225,7 @@ export function createDeliveryQueue({
         results.map(({ error }) => error),
         results.map(({ waitMs }) => waitMs),
         results.map(({ pauseMs }) => pauseMs),
+        results.map(({ endpointMs }) => endpointMs),
       ];
       const { rows } = await pool.query<{
         id: string;

@@ -8,12 +8,12 @@ const MAX_RETRY_AFTER_MS = 24 * 3_600_000;
 
 /** What an answer, or the error that came in its place, means for a delivery. */
 export function judgeAnswer(
-  delivery: Pick<ClaimedDelivery, "id" | "endpointId" | "attempt" | "failures">,
+  delivery: Pick<ClaimedDelivery, "id" | "endpointId" | "endpointMs" | "attempt" | "failures">,
   answer: PostAnswer | Error,
   nowMs: number,
 ): AttemptResult {
-  const { id, endpointId, attempt, failures } = delivery;
-  const common = { id, endpointId, attempt, waitMs: 0, pauseMs: 0 };
+  const { id, endpointId, endpointMs, attempt, failures } = delivery;
+  const common = { id, endpointId, endpointMs, attempt, waitMs: 0, pauseMs: 0 };
   const waitMs = backoffMs(failures + 1, WAIT_MS.first, WAIT_MS.most);
   if (answer instanceof Error) {
     return {

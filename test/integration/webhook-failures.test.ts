@@ -1,6 +1,14 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
-import { CLAIM_MS, createDeliveryQueue } from "../../src/webhooks/delivery-queue.ts";
+import {
+  CLAIM_MS,
+  createDeliveryQueue,
+  type ClaimedDelivery,
+} from "../../src/webhooks/delivery-queue.ts";
+import {
+  createManageWebhooks,
+  type WebhookEndpointChange,
+} from "../../src/webhooks/manage-webhooks.ts";
 import { callAs } from "../support/ledger.ts";
 import { until } from "../support/relay.ts";
 import { runSql } from "../support/sql.ts";
@@ -111,6 +119,40 @@ describe("A delivery that fails", () => {
     await used.pay();
     await used.webhooks.manage.update(callAs("alice"), id, { ...NO_CHANGE, enabled: true });
     await until(() => used.receiver.taken("/alice").length === 2, "both are taken");
+  });
+
+  test("with 410 disables its endpoint beside others that come through, unless it has changed since", async () => {
+    const { id } = await used.webhooks.listen("alice", `${used.receiver.url}/alice`);
+    await used.webhooks.manage.update(callAs("alice"), id, { ...NO_CHANGE, enabled: false });
+    for (let i = 0; i < 2; i++) await used.pay();
+    await until(async () => (await used.webhooks.log(id)).length === 2, "both are written");
+    await used.stop();
+    const { orm, unitOfWork, database } = used.ledger;
+    const manage = createManageWebhooks({ orm, unitOfWork, allowPrivate: true });
+    const queue = createDeliveryQueue(database);
+    const change = (some: Partial<WebhookEndpointChange>) =>
+      manage.update(callAs("alice"), id, { ...NO_CHANGE, ...some });
+    const write = (claimed: ClaimedDelivery, outcome: "delivered" | "gone") => {
+      const answer = { statusCode: outcome === "gone" ? 410 : 200, error: undefined };
+      return { ...claimed, ...answer, outcome, waitMs: 0, pauseMs: 0 };
+    };
+    await change({ enabled: true });
+    const [first, second] = await queue.claim(10, new Map());
+    const disabled = { id, ownerId: "alice", reason: "gone" };
+    const told = [write(first!, "gone"), write(second!, "delivered")];
+    expect(await queue.write(told)).toEqual([disabled]);
+    // What an attempt from before says is of an endpoint that was.
+    for (const changed of [{ url: `${used.receiver.url}/moved` }, { enabled: true }]) {
+      await change({ enabled: true });
+      const [before] = await queue.claim(10, new Map());
+      await sleep(2); // Times of changes are in milliseconds.
+      await change(changed);
+      expect(await queue.write([write(before!, "gone")])).toEqual([]);
+      expect((await manage.get(callAs("alice"), id)).enabled).toBe(true);
+    }
+    await used.pass(1);
+    const [last] = await queue.claim(10, new Map());
+    expect(await queue.write([write(last!, "gone")])).toEqual([disabled]);
   });
 
   test("with 429 and Retry-After leaves its endpoint alone for so long", async () => {

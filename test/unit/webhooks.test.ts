@@ -138,7 +138,7 @@ describe("A URL", () => {
 });
 
 describe("An answer", () => {
-  const delivery = { id, endpointId: "e", attempt: 3, failures: 0 };
+  const delivery = { id, endpointId: "e", endpointMs: 0, attempt: 3, failures: 0 };
   const nowMs = Date.UTC(2026, 0, 1);
   const judge = (statusCode: number, retryAfter?: string) =>
     judgeAnswer(delivery, { statusCode, retryAfter }, nowMs);
