@@ -24,7 +24,8 @@ const TOLERANCE_SECONDS = 5 * 60;
  * body has to be as it came, byte by byte: not parsed and written again. A request may come more than
  * once: drop one whose header `webhook-id`, or whose event's `eventId`, you have seen.
  *
- * Throws WEBHOOK_NOT_VERIFIED, which is to be answered with 400; INVALID_FIELD for a secret that is none.
+ * Throws WEBHOOK_NOT_VERIFIED, which is to be answered with 400; INVALID_FIELD for a body, headers or
+ * a secret that are none, which is a mistake of who calls.
  */
 export async function verifyWebhook(
   body: string | Uint8Array,
@@ -32,6 +33,10 @@ export async function verifyWebhook(
   secret: string | readonly string[],
   options: VerifyWebhookOptions = {},
 ): Promise<PaymentEvent> {
+  const bytes = bytesOfBody(body);
+  if (typeof headers !== "object" || headers === null) {
+    throw invalidInput("headers", "must be the request's headers");
+  }
   const id = headerOf(headers, "webhook-id");
   const timestamp = headerOf(headers, "webhook-timestamp");
   const signatures = headerOf(headers, "webhook-signature");
@@ -40,14 +45,23 @@ export async function verifyWebhook(
   if (Math.abs(Number(timestamp) - nowMs / 1_000) > TOLERANCE_SECONDS) {
     throw notVerified("webhook-timestamp is more than 5 minutes from now");
   }
-  const bytes = typeof body === "string" ? new TextEncoder().encode(body) : body;
   const prefix = new TextEncoder().encode(`${id}.${timestamp}.`);
   const signed = new Uint8Array([...prefix, ...bytes]);
-  const secrets = typeof secret === "string" ? [secret] : secret;
+  const secrets = [secret].flat();
   if (!(await isSigned(signed, signatures, secrets))) {
     throw notVerified("webhook-signature doesn't fit: another secret, or the body was changed");
   }
   return readEvent(new TextDecoder().decode(bytes));
+}
+
+/** Frameworks parse bodies unless they're told not to, and what was parsed can't be verified. */
+function bytesOfBody(body: string | Uint8Array): Uint8Array {
+  if (typeof body === "string") return new TextEncoder().encode(body);
+  // Not instanceof: a Buffer may be of another realm, as in Jest.
+  if (ArrayBuffer.isView(body))
+    return new Uint8Array(body.buffer, body.byteOffset, body.byteLength);
+  const given = body === undefined || body === null ? "missing" : "parsed";
+  throw invalidInput("body", `is ${given}: give the raw body as it came, a string or bytes`);
 }
 
 /** Web Crypto compares in constant time. */

@@ -74,8 +74,26 @@ describe("A signature", () => {
     });
   });
 
+  test.each([
+    ["parsed", JSON.parse(BODY)],
+    ["missing", undefined],
+    ["missing", null],
+  ])("of a body that is %s says that the raw one is needed", async (what, body) => {
+    await expect(verifyWebhook(body, headers, text)).rejects.toMatchObject({
+      reason: "INVALID_FIELD",
+      message: `body is ${what}: give the raw body as it came, a string or bytes`,
+    });
+  });
+
+  test("needs headers", async () => {
+    await expect(verifyWebhook(BODY, undefined as never, text)).rejects.toMatchObject({
+      reason: "INVALID_FIELD",
+      violations: [{ field: "headers" }],
+    });
+  });
+
   test("needs a secret that is one", async () => {
-    for (const secret of ["", "whsec_", "whsec_§"]) {
+    for (const secret of ["", "whsec_", "whsec_§", undefined as never]) {
       await expect(verifyWebhook(BODY, headers, secret)).rejects.toMatchObject({
         reason: "INVALID_FIELD",
       });
