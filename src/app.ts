@@ -209,7 +209,10 @@ function createServer({ config }: AppOptions, useCases: UseCases, parts: ServerP
     port: config.PORT,
     tls: certFile === undefined || keyFile === undefined ? undefined : { certFile, keyFile },
     corsOrigins: config.CORS_ORIGINS,
-    limits: { maxConcurrentStreams: config.MAX_STREAMS },
+    limits: {
+      maxConcurrentStreams: config.MAX_STREAMS,
+      maxStreamsPerOwner: config.MAX_STREAMS_PER_OWNER ?? Math.ceil(config.MAX_STREAMS / 2),
+    },
     ...implementContract({
       payments: roles.includes("payments") ? paymentRpc : undefined,
       accounts: roles.includes("accounts") ? accountRpc : undefined,

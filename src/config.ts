@@ -174,6 +174,10 @@ export const SETTINGS = {
     default: "10000",
     parse: wholeNumber(0, 1_000_000),
   },
+  MAX_STREAMS_PER_OWNER: {
+    description: "Most of those streams of one owner. Unset: half of MAX_STREAMS.",
+    parse: wholeNumber(0, 1_000_000),
+  },
   SHUTDOWN_GRACE_MS: {
     description:
       "How long a stop waits for running calls, in milliseconds; 15 s later it ends in any case.",

@@ -24,6 +24,8 @@ export interface RpcLimits extends MethodLimits {
   readonly maxConcurrentCalls: number;
   /** Streams of callers that are open at once; more are OVERLOADED. */
   readonly maxConcurrentStreams: number;
+  /** The same of one owner, whatever its keys. */
+  readonly maxStreamsPerOwner: number;
   /** A stream of a caller is interrupted after this, up to a tenth less, in milliseconds. */
   readonly maxStreamMs: number;
   /** A stream is ended if its caller leaves a message unread for so long, in milliseconds. */
@@ -50,6 +52,7 @@ export const DEFAULT_LIMITS: RpcLimits = {
   maxStreamsPerConnection: 128,
   maxConcurrentCalls: 2_048,
   maxConcurrentStreams: 10_000,
+  maxStreamsPerOwner: 5_000,
   maxStreamMs: 3_600_000,
   messageTimeoutMs: 10_000,
   idleTimeoutMs: 300_000,

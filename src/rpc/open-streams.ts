@@ -21,7 +21,7 @@ export interface OpenStreams {
 /** What open streams are kept with. */
 export interface OpenStreamsDeps {
   readonly gate: Gate;
-  readonly limits: Pick<RpcLimits, "maxConcurrentStreams" | "maxStreamMs">;
+  readonly limits: Pick<RpcLimits, "maxConcurrentStreams" | "maxStreamsPerOwner" | "maxStreamMs">;
 }
 
 /** With the second for which an answer counts, a revoked key's streams end within two. */
@@ -35,11 +35,13 @@ interface Key {
 }
 
 /**
- * Keeps the streams of callers: no more than a limit, none for longer than a limit, and each only
- * as long as its key is let in. If nobody can find out about a key, its streams end too.
+ * Keeps the streams of callers: no more than a limit, of one owner no more than another one, none
+ * for longer than a limit, and each only as long as its key is let in. If nobody can find out about
+ * a key, its streams end too.
  */
 export function createOpenStreams({ gate, limits }: OpenStreamsDeps): OpenStreams {
   const keys = new Map<string, Key>();
+  const ofOwners = new Map<string, number>();
   let count = 0;
   let timer: NodeJS.Timeout | undefined;
 
@@ -75,14 +77,32 @@ export function createOpenStreams({ gate, limits }: OpenStreamsDeps): OpenStream
     if (key.streams.size === 0) keys.delete(`${key.scope} ${key.authorization}`);
   }
 
+  /** Counts one more. Throws OVERLOADED if that's too many. */
+  function enter(ownerId: string): void {
+    const ofOwner = ofOwners.get(ownerId) ?? 0;
+    if (count >= limits.maxConcurrentStreams) {
+      const message = "too many streams are open on this instance";
+      throw new ServiceError("OVERLOADED", { message });
+    }
+    if (ofOwner >= limits.maxStreamsPerOwner) {
+      const message = `the owner has ${ofOwner} streams open on this instance, which is the most`;
+      throw new ServiceError("OVERLOADED", { message });
+    }
+    ofOwners.set(ownerId, ofOwner + 1);
+    count++;
+  }
+
+  function exit(ownerId: string): void {
+    const others = ofOwners.get(ownerId)! - 1;
+    if (others > 0) ofOwners.set(ownerId, others);
+    else ofOwners.delete(ownerId);
+    count--;
+  }
+
   return {
     async admit(authorization, scope) {
       const principal = await gate.admit(authorization, scope);
-      if (count >= limits.maxConcurrentStreams) {
-        const message = "too many streams are open on this instance";
-        throw new ServiceError("OVERLOADED", { message });
-      }
-      count++;
+      enter(principal.ownerId);
       const stream = new AbortController();
       const key = join(authorization, scope, stream);
       // Those that began together don't come back together.
@@ -97,7 +117,7 @@ export function createOpenStreams({ gate, limits }: OpenStreamsDeps): OpenStream
         close() {
           if (!isOpen) return;
           isOpen = false;
-          count--;
+          exit(principal.ownerId);
           clearTimeout(end);
           leave(key, stream);
         },

@@ -2,11 +2,12 @@
 import { once } from "node:events";
 import { connect as connectHttp2 } from "node:http2";
 import { setTimeout as sleep } from "node:timers/promises";
-import { createClient } from "@connectrpc/connect";
+import { Code, ConnectError, createClient } from "@connectrpc/connect";
 import { createGrpcTransport } from "@connectrpc/connect-node";
 import { expect, test } from "vitest";
+import { RetryInfoSchema } from "../../gen/google/rpc/error_details_pb.ts";
 import { KEY } from "../support/echo-server.ts";
-import { frameOf, startStreams, Streams } from "../support/stream-server.ts";
+import { frameOf, startStreams, Streams, type StreamServer } from "../support/stream-server.ts";
 
 const AUTHORIZED = { authorization: KEY };
 
@@ -22,15 +23,20 @@ test("a stream is interrupted when it has lasted for long enough", async () => {
   await short.close();
 });
 
-test("more streams than the limit are refused as overloaded, until one has ended", async () => {
-  const small = await startStreams({ maxConcurrentStreams: 2 });
-  const client = createClient(Streams, createGrpcTransport({ baseUrl: small.url }));
-  const open = () => {
+/** Opens streams, each until one leaves it. */
+function opener({ url }: StreamServer) {
+  const client = createClient(Streams, createGrpcTransport({ baseUrl: url }));
+  return (authorization = KEY) => {
     const leaving = new AbortController();
-    const options = { headers: AUTHORIZED, signal: leaving.signal };
+    const options = { headers: { authorization }, signal: leaving.signal };
     const stream = client.say({ value: "go on" }, options)[Symbol.asyncIterator]();
     return { stream, leave: () => leaving.abort() };
   };
+}
+
+test("more streams than the limit are refused as overloaded, until one has ended", async () => {
+  const small = await startStreams({ maxConcurrentStreams: 2 });
+  const open = opener(small);
   const [first, second] = [open(), open()];
   for (const { stream } of [first, second]) await stream.next();
   const refused = open().stream.next();
@@ -47,6 +53,28 @@ test("more streams than the limit are refused as overloaded, until one has ended
     .toBeDefined();
   second.leave();
   await small.close();
+});
+
+test("more streams than an owner may have are refused, whatever its keys, and others find room", async () => {
+  const shared = await startStreams({ maxStreamsPerOwner: 2 });
+  const open = opener(shared);
+  const [first, second] = [open(), open(`Bearer until-${performance.now() + 60_000}`)];
+  for (const { stream } of [first, second]) await stream.next();
+  const refusal = await open()
+    .stream.next()
+    .catch((error: unknown) => ConnectError.from(error));
+  expect(refusal).toMatchObject({
+    code: Code.ResourceExhausted,
+    rawMessage: expect.stringContaining("has 2"),
+  });
+  expect((refusal as ConnectError).findDetails(RetryInfoSchema)).toHaveLength(1);
+  const other = open("Bearer of-owner-2");
+  expect((await other.stream.next()).value).toMatchObject({ value: "owner-2" });
+  first.leave();
+  const again = () => open().stream.next();
+  await expect.poll(() => again().catch(() => undefined), { timeout: 5_000 }).toBeDefined();
+  for (const { leave } of [second, other]) leave();
+  await shared.close();
 });
 
 test("who doesn't read is told so if it reads on, and cut off if it doesn't", async () => {

@@ -7,6 +7,7 @@ import {
   StringValueSchema,
 } from "@bufbuild/protobuf/wkt";
 import { ServiceError } from "../../src/kernel/errors.ts";
+import type { Scope } from "../../src/kernel/principal.ts";
 import { callOf } from "../../src/rpc/call.ts";
 import type { RpcLimits } from "../../src/rpc/limits.ts";
 import { KEY, startEchoServer, type EchoServer } from "./echo-server.ts";
@@ -51,7 +52,8 @@ export interface StreamServer extends EchoServer {
 
 /**
  * Starts it. What is said decides: `refuse` and `throw` do that, `hang` never answers, `go on` answers
- * for long, `flood` as fast as can be; anything else ends. A key `until-…` works until then.
+ * for long, `flood` as fast as can be; anything else ends. A key `until-…` works until then; `of-…`
+ * is one of that owner, all others are of owner-1.
  */
 export async function startStreams(limits: Partial<RpcLimits> = {}): Promise<StreamServer> {
   const observed: StreamServer["observed"] = [];
@@ -60,8 +62,10 @@ export async function startStreams(limits: Partial<RpcLimits> = {}): Promise<Str
     limits,
     async authenticate(header) {
       const [, untilMs = 0] = /^Bearer until-(.*)$/.exec(header ?? "") ?? [];
-      const isKnown = header === KEY || performance.now() < Number(untilMs);
-      return isKnown ? { ownerId: "owner-1", scopes: new Set(["payments:read"]) } : undefined;
+      const [, ownerId] = /^Bearer of-(.*)$/.exec(header ?? "") ?? [];
+      const isKnown = header === KEY || ownerId || performance.now() < Number(untilMs);
+      const scopes = new Set<Scope>(["payments:read"]);
+      return isKnown ? { ownerId: ownerId ?? "owner-1", scopes } : undefined;
     },
     services: [Streams],
     scopeOf: () => "payments:read",
