@@ -76,7 +76,11 @@ export async function ensureTopic(kafka: Kafka, topic: EventTopic): Promise<void
           topic: topic.name,
           numPartitions: topic.partitions,
           replicationFactor: topic.replicas ?? -1,
-          configEntries: [{ name: "retention.ms", value: String(topic.retentionMs) }],
+          configEntries: [
+            { name: "retention.ms", value: String(topic.retentionMs) },
+            // kafkajs can't unpack all that others may send; the broker can, before it keeps it.
+            { name: "compression.type", value: "uncompressed" },
+          ],
         },
       ],
     });

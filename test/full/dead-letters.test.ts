@@ -1,9 +1,16 @@
 // What can't be told is set aside while its partition moves on; what passes is waited for.
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
+import { zstdCompressSync } from "node:zlib";
 import { fromBinary, toBinary } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
-import { ConfigResourceTypes, type KafkaMessage, type Message } from "kafkajs";
+import {
+  CompressionCodecs,
+  CompressionTypes,
+  ConfigResourceTypes,
+  type KafkaMessage,
+  type Message,
+} from "kafkajs";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from "vitest";
 import { PaymentEventSchema } from "../../gen/instantpayment/v1/payment_pb.ts";
 import { createDeadLetters } from "../../src/webhooks/kafka-dead-letters.ts";
@@ -144,6 +151,21 @@ test("the topic of dead letters is made anew when somebody has removed it", asyn
   const [letter] = await readDeadLetters(kafka.brokers, topic, 1);
   expect(String(letter!.value)).toBe("more junk");
   await until(() => receiver.received.length === 3, "those behind it are told");
+});
+
+test("what comes packed as kafkajs can't unpack it stops nobody", async () => {
+  CompressionCodecs[CompressionTypes.ZSTD] = () => ({
+    compress: async ({ buffer }: { buffer: Buffer }) => zstdCompressSync(buffer),
+    decompress: () => Promise.reject(new Error("kafkajs can't")),
+  });
+  const compression = CompressionTypes.ZSTD;
+  const packed = { topic, messages: [{ value: "junk" }, { value: events[0]! }], compression };
+  await sendToTopic(kafka.brokers, packed);
+  await send(...events.slice(1).map((value) => ({ value })));
+  const [letter] = await readDeadLetters(kafka.brokers, topic, 1);
+  expect(String(letter!.value)).toBe("junk");
+  await until(() => receiver.received.length === 3, "all are told");
+  expect(told()).toEqual(idsOf(events));
 });
 
 test("a header without a value, which kafkajs can't write, is set aside without one", async () => {
