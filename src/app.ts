@@ -190,8 +190,11 @@ function createEventParts(config: Config, deps: EventDeps) {
     ? createKafkaPublisher(kafka, topic)
     : createWebhookEffect({ ...shared, written: () => notifier?.wake() });
   const relay = roles.includes("relay") ? createEventRelay({ ...deps, publisher }) : undefined;
-  const publisherCheck = relay && "check" in publisher ? publisher.check : undefined;
-  return { relay, notifier, checkKafka: kafka && (publisherCheck ?? notifier?.check) };
+  const checkRelay = async () => {
+    if ("check" in publisher) await publisher.check();
+    relay?.check();
+  };
+  return { relay, notifier, checkKafka: kafka && (relay ? checkRelay : notifier?.check) };
 }
 
 type ServerParts = Pick<

@@ -28,7 +28,12 @@ export function createKafkaPublisher(kafka: Kafka, topic: EventTopic): Publisher
       createPartitioner: () => partitionOf,
       retry: { retries: 4 },
     });
-    await producer.connect();
+    try {
+      await producer.connect();
+    } catch (error) {
+      await producer.disconnect().catch(() => undefined);
+      throw error;
+    }
     return producer;
   }
 

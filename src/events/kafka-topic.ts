@@ -40,9 +40,8 @@ export function createTopicCheck(kafka: Kafka, name: string): TopicCheck {
     } catch (error) {
       void asking?.then((admin) => admin.disconnect()).catch(() => undefined);
       asking = undefined;
-      throw new Error(`Kafka: ${error instanceof Error ? error.message : String(error)}`, {
-        cause: error,
-      });
+      const reason = error instanceof Error ? error.message : String(error);
+      throw new Error(`Kafka: ${reason} (topic ${name})`, { cause: error });
     }
   }
 
@@ -63,12 +62,23 @@ async function connectAdmin(kafka: Kafka): Promise<Admin> {
   return admin;
 }
 
-/** Makes the topic unless there is one; several instances may try at once. */
+/**
+ * Makes the topic unless there is one; several instances may try at once. Throws, with Kafka's
+ * reason, if it can't be made.
+ */
 export async function ensureTopic(kafka: Kafka, topic: EventTopic): Promise<void> {
   const admin = await connectAdmin(kafka);
   try {
     const there = await admin.listTopics();
     if (there.includes(topic.name)) return;
+    await createTopic(admin, topic);
+  } finally {
+    await admin.disconnect();
+  }
+}
+
+async function createTopic(admin: Admin, topic: EventTopic): Promise<void> {
+  try {
     await admin.createTopics({
       waitForLeaders: true,
       topics: [
@@ -84,7 +94,10 @@ export async function ensureTopic(kafka: Kafka, topic: EventTopic): Promise<void
         },
       ],
     });
-  } finally {
-    await admin.disconnect();
+  } catch (error) {
+    // kafkajs has the reasons in a list beside a message that tells none.
+    const reasons = (error as { errors?: readonly Error[] }).errors ?? [error as Error];
+    const text = reasons.map(({ message }) => message).join("; ");
+    throw new Error(`the topic ${topic.name} can't be made: ${text}`, { cause: error });
   }
 }

@@ -4,16 +4,20 @@ import type { Clock, DatabaseClock } from "../kernel/clock.ts";
 import { createTurns } from "../kernel/turns.ts";
 import type { Logger } from "../platform/logger.ts";
 import type { RelayMetrics } from "../platform/metrics.ts";
+import { createHalts } from "./halts.ts";
+import { keepLeases } from "./keep-leases.ts";
 import { MAX_EVENTS, type Outbox } from "./outbox.ts";
 import { RefusedEventsError, type OutboxEvent, type Publisher } from "./publisher.ts";
-import { LEASE_MS, type ShardLeases } from "./shard-leases.ts";
+import type { ShardLeases } from "./shard-leases.ts";
 
 /** Publishes what is committed. */
 export interface Relay {
   readonly start: () => void;
   /** Tells that something was committed in this process, so that it's published at once. */
   readonly wake: () => void;
-  /** Ends after what is being published, and leaves the shards to others. */
+  /** Throws, with the reason, if it couldn't publish when it tried last, or not all. */
+  readonly check: () => void;
+  /** Ends after what is being published, within five seconds, and leaves the shards to others. */
   readonly stop: () => Promise<void>;
 }
 
@@ -29,24 +33,22 @@ export interface RelayDeps {
   readonly metrics: RelayMetrics;
 }
 
-/** A lease outlives two renewals that fail. */
-const RENEW_EVERY_MS = LEASE_MS / 3;
 /** From one look to the next while there is work: what comes meanwhile is published together. */
 const PACE_MS = 80;
 /** From one look to the next while there is none, twice as long each time. */
 const IDLE_MS = { first: 50, most: 250 };
-/** After a failure: of Kafka or PostgreSQL for all shards, of an event for its own. */
+/** After a failure of Kafka or PostgreSQL. */
 const BACKOFF_MS = { first: 100, most: 5_000 };
-const HALT_MS = { first: 1_000, most: 60_000 };
-
-interface Halt {
-  readonly failures: number;
-  readonly untilMs: number;
-}
+/** After so many in a row others may have better luck with the shards. */
+const FAILURES_TO_LEAVE = 3;
+/** A failure counts for so long, unless something was published since. */
+const FAILURE_SHOWN_MS = 30_000;
+/** What is being published at a stop may take so long; a Kafka that doesn't answer takes longer. */
+const STOP_MS = 5_000;
 
 /**
  * Looks for unpublished events of its shards, publishes them in order, and marks them. As long as
- * nobody wants to have them it neither looks nor keeps shards from other relays.
+ * nobody wants to have them, or it can't publish them, it keeps no shards from other relays.
  *
  * 1. Read. A crash from here on leaves everything to whoever leases the shards next.
  * 2. Publish, unless the lease may have run out meanwhile. A crash after it publishes the same
@@ -58,13 +60,14 @@ interface Halt {
 export function createRelay(deps: RelayDeps): Relay {
   const { outbox, leases, publisher, clock, databaseClock, logger, metrics } = deps;
   const stopping = new AbortController();
-  const halts = new Map<number, Halt>();
+  const halts = createHalts(deps);
   let awake = Promise.withResolvers<void>();
   let running: Promise<unknown> = Promise.resolve();
   const inTurn = createTurns();
   let failures = 0;
-  /** Whether somebody wants to have events: until then the shards are anybody's. */
-  let isWanted = false;
+  let lastFailure: { readonly err: unknown; readonly atMs: number } | undefined;
+  /** Whether it has use for shards: somebody wants events, and it can publish them. */
+  let isUseful = false;
 
   async function publishForEver(): Promise<void> {
     let idleMs = IDLE_MS.first;
@@ -72,7 +75,7 @@ export function createRelay(deps: RelayDeps): Relay {
       const startMs = clock.monotonicMs();
       awake = Promise.withResolvers();
       const found = await publishNext().catch(noteFailure);
-      isWanted = found !== "unwanted";
+      isUseful = found === "failed" ? failures < FAILURES_TO_LEAVE : found !== "unwanted";
       if (found === "failed") {
         await pause(backoffMs(failures, BACKOFF_MS.first, BACKOFF_MS.most));
       } else if (found === "unwanted") {
@@ -89,7 +92,7 @@ export function createRelay(deps: RelayDeps): Relay {
 
   /** Returns how many events were found at first; if there is a backlog it's published. */
   async function publishNext(): Promise<number | "unwanted"> {
-    const found = await publishOnce(isAny);
+    const found = await publishOnce(() => true);
     if (found === MAX_EVENTS) await publishBacklog();
     return found;
   }
@@ -130,20 +133,20 @@ export function createRelay(deps: RelayDeps): Relay {
     }
     if (failures > 0) logger.info({ failures }, "events are published again");
     failures = 0;
+    lastFailure = undefined;
     return events.length;
   }
 
   /** Those that aren't halted, any of them first, since the last may be left out. */
   function nextShards(shards: readonly number[]): number[] {
-    const nowMs = clock.monotonicMs();
-    const ready = shards.filter((shard) => (halts.get(shard)?.untilMs ?? 0) <= nowMs);
+    const ready = shards.filter((shard) => !halts.isHalted(shard));
     const first = Math.floor(Math.random() * ready.length);
     return [...ready.slice(first), ...ready.slice(0, first)];
   }
 
   /** All at once; if they're refused, shard by shard. Adds to `published` what was. */
   async function publishEach(events: OutboxEvent[], published: OutboxEvent[]): Promise<void> {
-    if (await isPublished(events, published)) return;
+    if ((await refusalOf(events, published)) === undefined) return;
     for (const ofShard of Map.groupBy(events, ({ shard }) => shard).values()) {
       await publishFirst(ofShard, published);
     }
@@ -151,9 +154,10 @@ export function createRelay(deps: RelayDeps): Relay {
 
   /** As many of one shard, from the first on, as can be; halts it if one is refused. */
   async function publishFirst(events: OutboxEvent[], published: OutboxEvent[]): Promise<boolean> {
-    if (await isPublished(events, published)) return true;
+    const refusal = await refusalOf(events, published);
+    if (refusal === undefined) return true;
     if (events.length === 1) {
-      halt(events[0]!);
+      halts.halt(events[0]!, refusal);
       return false;
     }
     const half = Math.ceil(events.length / 2);
@@ -163,7 +167,11 @@ export function createRelay(deps: RelayDeps): Relay {
     );
   }
 
-  async function isPublished(events: OutboxEvent[], published: OutboxEvent[]): Promise<boolean> {
+  /** Publishes all, or says why they're refused. */
+  async function refusalOf(
+    events: OutboxEvent[],
+    published: OutboxEvent[],
+  ): Promise<RefusedEventsError | undefined> {
     try {
       await inTurn(async () => {
         if (leases.held().size === 0) throw new Error("the leases have run out");
@@ -172,22 +180,15 @@ export function createRelay(deps: RelayDeps): Relay {
     } catch (error) {
       if (!(error instanceof RefusedEventsError)) throw error;
       metrics.countError();
-      return false;
+      return error;
     }
     const nowMs = databaseClock.now();
     for (const event of events) {
       metrics.observeLag((nowMs - event.occurTimeMs) / 1_000);
-      if (halts.size > 0) halts.delete(event.shard);
+      halts.end(event.shard);
       published.push(event);
     }
-    return true;
-  }
-
-  function halt({ shard, paymentId, eventId }: OutboxEvent): void {
-    const failures = (halts.get(shard)?.failures ?? 0) + 1;
-    const waitMs = backoffMs(failures, HALT_MS.first, HALT_MS.most);
-    halts.set(shard, { failures, untilMs: clock.monotonicMs() + waitMs });
-    logger.error({ shard, paymentId, eventId, failures }, "an event is refused; its shard waits");
+    return undefined;
   }
 
   async function mark(events: OutboxEvent[], epochs: ReadonlyMap<number, number>): Promise<void> {
@@ -196,24 +197,10 @@ export function createRelay(deps: RelayDeps): Relay {
 
   function noteFailure(err: unknown): "failed" {
     failures++;
+    lastFailure = { err, atMs: clock.monotonicMs() };
     metrics.countError();
     logger.warn({ err, failures }, "events can't be published now");
     return "failed";
-  }
-
-  async function renewForEver(): Promise<void> {
-    while (!stopping.signal.aborted) {
-      const before = leases.held().size;
-      try {
-        if (isWanted) await leases.renew();
-        else if (before > 0) await leases.release();
-      } catch (err) {
-        logger.warn({ err }, "leases can't be renewed now");
-      }
-      if (leases.held().size !== before) awake.resolve();
-      metrics.setLeases(leases.held().size);
-      await pause(isWanted ? RENEW_EVERY_MS : IDLE_MS.most);
-    }
   }
 
   async function pause(ms: number): Promise<void> {
@@ -223,19 +210,32 @@ export function createRelay(deps: RelayDeps): Relay {
 
   return {
     start() {
-      running = Promise.all([renewForEver(), publishForEver()]);
+      const { signal } = stopping;
+      const isWanted = () => isUseful;
+      const onChange = () => awake.resolve();
+      running = Promise.all([
+        keepLeases({ ...deps, isWanted, onChange, signal }),
+        publishForEver(),
+      ]);
     },
     wake: () => awake.resolve(),
+    check() {
+      const sinceMs = clock.monotonicMs() - (lastFailure?.atMs ?? 0);
+      if (lastFailure && sinceMs < FAILURE_SHOWN_MS) throw lastFailure.err;
+      const halted = [...leases.held().keys()].filter((shard) => halts.has(shard)).length;
+      if (halted > 0) throw new Error(`${halted} of 64 shards wait, since an event is refused`);
+    },
     async stop() {
       stopping.abort();
       awake.resolve();
-      await running;
-      // Otherwise they run out.
+      const limit = sleep(STOP_MS, false, { ref: false });
+      const isEnded = await Promise.race([running.then(() => true), limit]);
+      // What is still on its way mustn't be overtaken by others: then, too, the leases run out.
+      if (!isEnded) return;
       await leases.release().catch((err: unknown) => logger.warn({ err }, "leases are kept"));
     },
   };
 }
 
-const isAny = (): boolean => true;
 const isEven = (shard: number): boolean => shard % 2 === 0;
 const isOdd = (shard: number): boolean => shard % 2 === 1;

@@ -8,7 +8,7 @@ import { SHARDS } from "./shard.ts";
 export interface ShardLeases {
   /**
    * Says that this relay is there, keeps its shards for another while and takes free ones, up to
-   * its part: none for one without Kafka as long as there is one with it. Throws if PostgreSQL is away: the shards are kept as long as they were promised.
+   * its part: none if it's outranked. Throws if PostgreSQL is away: the shards are kept as long as they were promised.
    */
   renew(): Promise<void>;
   /** Shards with the epoch of their lease; none once it may have run out. */
@@ -17,6 +17,8 @@ export interface ShardLeases {
   yieldSurplus(shards: (shard: number) => boolean): Promise<void>;
   /** Gives everything back. */
   release(): Promise<void>;
+  /** This relay has no Kafka, and others have, or had half a minute ago: it takes no shards. */
+  readonly isOutranked: boolean;
 }
 
 /** What leases need. */
@@ -37,10 +39,10 @@ const ANNOUNCE = `
   here as (insert into relay (id, expire_time, to_kafka)
     values ($1, clock_timestamp() + $2 * interval '1 ms', $3)
     on conflict (id) do update set expire_time = excluded.expire_time)
-  select count(*) filter (where to_kafka = $3)::int as peers,
+  select count(*) filter (where to_kafka = $3 and expire_time > clock_timestamp())::int as peers,
     coalesce(bool_or(to_kafka > $3), false) as outranked,
     (extract(epoch from clock_timestamp()) * 1000)::float8 as now
-  from relay where id <> $1 and expire_time > clock_timestamp()`;
+  from relay where id <> $1 and expire_time > clock_timestamp() - interval '30 seconds'`;
 
 interface Others {
   /** Relays that publish to where this one does. */
@@ -78,6 +80,7 @@ export function createShardLeases(deps: ShardLeasesDeps): ShardLeases {
   let leased = new Map<number, number>();
   let validUntilMs = Number.NEGATIVE_INFINITY;
   let share = SHARDS;
+  let isOutranked = false;
 
   // Or an answer on its way would bring back what was given back.
   const inTurn = createTurns();
@@ -99,8 +102,12 @@ export function createShardLeases(deps: ShardLeasesDeps): ShardLeases {
     release: () =>
       inTurn(async () => {
         await giveBack([...leased.keys()]);
-        await pool.query("delete from relay where id = $1", [relayId]);
+        const leave = "update relay set expire_time = clock_timestamp() where id = $1";
+        await pool.query(leave, [relayId]);
       }),
+    get isOutranked() {
+      return isOutranked;
+    },
   };
 
   async function renew(): Promise<void> {
@@ -108,6 +115,7 @@ export function createShardLeases(deps: ShardLeasesDeps): ShardLeases {
     const { rows: others } = await pool.query<Others>(ANNOUNCE, values);
     const { peers, outranked, now } = others[0]!;
     databaseClock.observe(now);
+    isOutranked = outranked;
     share = outranked ? 0 : Math.ceil(SHARDS / (peers + 1));
     const askedMs = clock.monotonicMs();
     const { rows } = await pool.query<{ shard: number; epoch: number }>(RENEW_AND_TAKE, [

@@ -18,14 +18,17 @@ export const KAFKA_SETTINGS = {
     parse: brokers,
   },
   KAFKA_TOPIC: {
-    description: "Topic of the events; the relay makes it if there is none.",
+    description:
+      "Topic of the events, the same for all instances; the relay makes it if there is none.",
     default: "payment-status",
     parse: topicName,
   },
   KAFKA_TOPIC_PARTITIONS: {
-    description: "Partitions of the topic that the relay makes. Later only Kafka can add some.",
+    description:
+      "Partitions of the topic that the relay makes, 64 at most. Add none later: a payment's events " +
+      "would be in two, and in no order. Make another topic instead.",
     default: "16",
-    parse: wholeNumber(1, 10_000),
+    parse: wholeNumber(1, 64),
   },
   KAFKA_TOPIC_REPLICAS: {
     description: "Replicas of the topic that the relay makes. Unset: the brokers' default.",

@@ -47,7 +47,7 @@ test("Leases are shared anew when a relay comes and when one is gone", async () 
   expect(sizes()).toEqual([32, 32]);
 });
 
-test("A relay without Kafka leaves all shards to those with it, and takes them when they're gone", async () => {
+test("A relay without Kafka leaves all shards to those with it until they've been gone for a while", async () => {
   const without = leasesOf(undefined, false);
   await without.renew();
   expect(without.held().size).toBe(64);
@@ -62,7 +62,13 @@ test("A relay without Kafka leaves all shards to those with it, and takes them w
   expect([...withKafka, without].map((relay) => relay.held().size)).toEqual([32, 32, 0]);
   await Promise.all(withKafka.map((relay) => relay.release()));
   await without.renew();
-  expect(without.held().size).toBe(64);
+  expect([without.held().size, without.isOutranked]).toEqual([0, true]);
+  await runSql(
+    used.url,
+    "update relay set expire_time = expire_time - interval '30 s' where to_kafka",
+  );
+  await without.renew();
+  expect([without.held().size, without.isOutranked]).toEqual([64, false]);
 });
 
 test("Leases end by the own clock before they do by PostgreSQL's, and come back when they're renewed", async () => {

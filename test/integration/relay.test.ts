@@ -1,78 +1,21 @@
 import { randomUUID } from "node:crypto";
 import { Client } from "pg";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { RefusedEventsError, type OutboxEvent } from "../../src/events/publisher.ts";
 import { shardOf } from "../../src/events/shard.ts";
-import { followByRule } from "../support/event-consumer.ts";
-import { expectInvariants } from "../support/invariants.ts";
-import { createMigratedDatabase, openLedger, type TestLedger } from "../support/ledger.ts";
-import type { TestDatabase } from "../support/postgres.ts";
-import {
-  createKeepingPublisher,
-  startTestRelay,
-  toSeenEvent,
-  until,
-  type KeepingPublisher,
-  type TestRelay,
-} from "../support/relay.ts";
+import { createKeepingPublisher, until } from "../support/relay.ts";
 import { runSql } from "../support/sql.ts";
+import { expectFollowed, useRelays } from "../support/use-relays.ts";
 
-let database: TestDatabase;
-let ledger: TestLedger;
-let relays: TestRelay[] = [];
-let debtorAccountId: string;
-let creditorAccountId: string;
-
-beforeEach(async () => {
-  database = await createMigratedDatabase();
-  ledger = await openLedger(database.url);
-  debtorAccountId = (await ledger.open({ overdraftMode: "UNBOUNDED" })).id;
-  creditorAccountId = (await ledger.open({ ownerId: "bob" })).id;
-});
-
-afterEach(async () => {
-  await Promise.all(relays.splice(0).map((relay) => relay.stop()));
-  await ledger.close();
-  await expectInvariants(database.url);
-  await database.drop();
-});
-
-async function start(publisher: KeepingPublisher): Promise<TestRelay> {
-  const relay = await startTestRelay(database.url, publisher);
-  relays.push(relay);
-  return relay;
-}
-
-async function pay(payments: number): Promise<string[]> {
-  const paid = await Promise.all(
-    Array.from({ length: payments }, () =>
-      ledger.pay({ debtorAccountId, creditorAccountId, amountMinor: 1n }),
-    ),
-  );
-  return paid.map(({ payment }) => payment.id);
-}
-
-async function unpublishedRows(): Promise<number> {
-  const [row] = await runSql(
-    database.url,
-    "select count(*)::int from payment_event where publish_time is null",
-  );
-  return row![0] as number;
-}
-
-function expectFollowed(publisher: KeepingPublisher, paymentIds: readonly string[]): void {
-  const { breaches, eventIds } = followByRule(publisher.kept.map(toSeenEvent));
-  expect(breaches).toEqual([]);
-  expect([...eventIds.keys()].toSorted()).toEqual(paymentIds.toSorted());
-}
+const used = useRelays();
 
 describe("A relay", () => {
   test("publishes every committed change once and marks it", async () => {
     const publisher = createKeepingPublisher();
-    const early = await pay(300);
-    const relay = await start(publisher);
-    const late = await pay(300);
-    await until(async () => (await unpublishedRows()) === 0, "all events are marked");
+    const early = await used.pay(300);
+    const relay = await used.start(publisher);
+    const late = await used.pay(300);
+    await until(async () => (await used.unpublishedRows()) === 0, "all events are marked");
     expect(publisher.kept).toHaveLength(600);
     expectFollowed(publisher, [...early, ...late]);
     const metrics = await relay.metrics();
@@ -84,34 +27,34 @@ describe("A relay", () => {
 
   test("publishes the changes of a payment in their order", async () => {
     const publisher = createKeepingPublisher();
-    const [paymentId] = await pay(1);
+    const [paymentId] = await used.pay(1);
     // Five more changes of it, among those of others; one event each, as the ledger writes them.
     for (let sequence = 2; sequence <= 6; sequence++) {
-      await pay(20);
+      await used.pay(20);
       await runSql(
-        database.url,
+        used.database.url,
         `insert into payment_event (payment_id, sequence, create_time, event_id, shard, payload)
          select payment_id, $2, create_time, $3, shard, payload from payment_event
          where payment_id = $1 and sequence = 1`,
         [paymentId, sequence, randomUUID()],
       );
     }
-    await start(publisher);
+    await used.start(publisher);
     await until(() => publisher.kept.length === 106, "all events are published");
     const ids = publisher.kept.filter((event) => event.paymentId === paymentId);
-    const { rows } = await ledger.database.commitPool.query<{ event_id: string }>(
+    const { rows } = await used.ledger.database.commitPool.query<{ event_id: string }>(
       "select event_id from payment_event where payment_id = $1 order by sequence",
       [paymentId],
     );
     expect(ids.map(({ eventId }) => eventId)).toEqual(rows.map((row) => row.event_id));
-    await runSql(database.url, "delete from payment_event where sequence > 1");
+    await runSql(used.database.url, "delete from payment_event where sequence > 1");
   });
 
   test("loses no event of a transaction that commits after later ones, and waits for none", async () => {
     const publisher = createKeepingPublisher();
-    await start(publisher);
-    const [model] = await pay(1);
-    const slow = new Client({ connectionString: database.url });
+    await used.start(publisher);
+    const [model] = await used.pay(1);
+    const slow = new Client({ connectionString: used.database.url });
     await slow.connect();
     await slow.query("begin");
     // Its id is drawn here, before those of the payments that follow.
@@ -120,7 +63,7 @@ describe("A relay", () => {
        select payment_id, 2, create_time, $2, shard, payload from payment_event where payment_id = $1`,
       [model, randomUUID()],
     );
-    const others = await pay(200);
+    const others = await used.pay(200);
     await until(() => publisher.kept.length === 201, "the others' events are published");
     expect(new Set(publisher.kept.map(({ paymentId }) => paymentId))).toEqual(
       new Set([model, ...others]),
@@ -129,33 +72,35 @@ describe("A relay", () => {
     await slow.end();
     await until(() => publisher.kept.length === 202, "the late event is published");
     expect(publisher.kept.at(-1)!.paymentId).toBe(model);
-    await runSql(database.url, "delete from payment_event where sequence > 1");
+    await runSql(used.database.url, "delete from payment_event where sequence > 1");
   });
 
   test("halts the shard of an event that is refused, and no other, until it's taken", async () => {
     const publisher = createKeepingPublisher();
-    const paymentIds = await pay(400);
+    const paymentIds = await used.pay(400);
     const culprit = paymentIds[200]!;
     publisher.before = (events) => {
       if (events.some(({ paymentId }) => paymentId === culprit)) throw new RefusedEventsError("no");
     };
-    const relay = await start(publisher);
+    const relay = await used.start(publisher);
     const shard = shardOf(culprit);
     await until(() => relay.log.includes("an event is refused; its shard waits"), "it's refused");
     await until(
-      async () => (await unpublishedRows()) === (await rowsFrom(culprit)),
+      async () => (await used.unpublishedRows()) === (await rowsFrom(culprit)),
       "all before it and all of other shards are published",
     );
     expect(publisher.kept.filter((event) => event.paymentId === culprit)).toEqual([]);
-    const more = await pay(200);
+    const more = await used.pay(200);
     const elsewhere = more.filter((id) => shardOf(id) !== shard);
     await until(
       () => elsewhere.every((id) => publisher.kept.some(({ paymentId }) => paymentId === id)),
       "other shards go on",
     );
     expect(await relay.metrics()).toMatch(/instant_payment_relay_errors_total [1-9]/);
+    expect(relay.check).toThrow("1 of 64 shards wait, since an event is refused");
     publisher.before = () => undefined;
-    await until(async () => (await unpublishedRows()) === 0, "the shard goes on");
+    await until(async () => (await used.unpublishedRows()) === 0, "the shard goes on");
+    expect(relay.check).not.toThrow();
     expectFollowed(publisher, [...paymentIds, ...more]);
     expectOrderOfIds(publisher.kept.filter((event) => event.shard === shard));
   });
@@ -165,71 +110,51 @@ describe("A relay", () => {
     publisher.before = () => {
       throw new Error("Kafka is away");
     };
-    const relay = await start(publisher);
+    const relay = await used.start(publisher);
     const paymentIds: string[] = [];
-    for (let i = 0; i < 4; i++) paymentIds.push(...(await pay(500)));
+    for (let i = 0; i < 4; i++) paymentIds.push(...(await used.pay(500)));
     await until(() => publisher.batches.length > 4, "it tries again");
+    expect(relay.check).toThrow("Kafka is away");
     expect(Math.max(...publisher.batches)).toBeLessThanOrEqual(1_024);
     const metrics = await relay.metrics();
     expect(metrics).toContain("instant_payment_outbox_events 2000");
     expect(metrics).toMatch(/instant_payment_outbox_oldest_seconds \d*\.\d*[1-9]/);
     publisher.before = () => undefined;
-    await until(async () => (await unpublishedRows()) === 0, "all is published");
+    await until(async () => (await used.unpublishedRows()) === 0, "all is published");
     expectFollowed(publisher, paymentIds);
     expect(relay.log).toContain("events are published again");
+    expect(relay.check).not.toThrow();
+  });
+
+  test("ends within seconds though what it publishes hangs", { timeout: 30_000 }, async () => {
+    const publisher = createKeepingPublisher();
+    publisher.before = () => new Promise(() => undefined);
+    const relay = await used.start(publisher);
+    await used.pay(1);
+    await until(() => publisher.batches.length === 1, "it publishes");
+    const startMs = performance.now();
+    await relay.stop();
+    expect(performance.now() - startMs).toBeLessThan(15_000);
   });
 
   test("gives its shards to the others when it stops", async () => {
     const [first, second] = [createKeepingPublisher(), createKeepingPublisher()];
-    const relay = await start(first);
-    const early = await pay(50);
+    const relay = await used.start(first);
+    const early = await used.pay(50);
     await until(() => first.kept.length === 50, "the first publishes");
     await relay.stop();
-    relays = [];
-    const late = await pay(50);
-    await start(second);
+    const late = await used.pay(50);
+    await used.start(second);
     await until(() => second.kept.length === 50, "the second publishes");
     expectFollowed(first, early);
     expectFollowed(second, late);
   });
 });
 
-describe("Several relays", () => {
-  test("of which one has nobody to publish to: the other one has all shards", async () => {
-    const idle = { ...createKeepingPublisher(), open: async () => false };
-    await start(idle);
-    const publisher = createKeepingPublisher();
-    const relay = await start(publisher);
-    const paymentIds = await pay(100);
-    await until(async () => (await unpublishedRows()) === 0, "all is published");
-    expectFollowed(publisher, paymentIds);
-    expect(await relay.metrics()).toContain("instant_payment_relay_leases 64");
-  });
-
-  test("share the work, none of it twice", async () => {
-    const publishers = [createKeepingPublisher(), createKeepingPublisher()];
-    for (const publisher of publishers) await start(publisher);
-    const shares = async () =>
-      (
-        await runSql(
-          database.url,
-          "select count(*)::int from relay_lease where relay_id is not null group by relay_id",
-        )
-      ).flat();
-    await until(async () => String(await shares()) === "32,32", "each has its half");
-    const paymentIds = await pay(500);
-    await until(async () => (await unpublishedRows()) === 0, "all is published");
-    const kept = publishers.flatMap((publisher) => publisher.kept);
-    expect(kept).toHaveLength(500);
-    expect(new Set(kept.map(({ paymentId }) => paymentId))).toEqual(new Set(paymentIds));
-    for (const publisher of publishers) expect(publisher.kept.length).toBeGreaterThan(0);
-  });
-});
-
 /** How many events of the payment's shard aren't before its own. */
 async function rowsFrom(paymentId: string): Promise<number> {
   const [row] = await runSql(
-    database.url,
+    used.database.url,
     `select count(*)::int from payment_event e join payment_event c on c.payment_id = $1
      where e.shard = c.shard and e.id >= c.id`,
     [paymentId],
