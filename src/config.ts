@@ -157,7 +157,8 @@ export const SETTINGS = {
     parse: wholeNumber(1, 10_000),
   },
   COMMIT_MAX_QUEUE: {
-    description: "Most payments that wait for a transaction; more are refused as OVERLOADED.",
+    description:
+      "Most payments that wait for a transaction; more are refused as OVERLOADED, and so is a larger atomic batch.",
     default: "10000",
     parse: wholeNumber(1, 1_000_000),
   },

@@ -104,6 +104,7 @@ export function createCommitBatch(deps: CommitBatchDeps): CommitBatch {
       if (isLayoutError(error)) rowLayouts.forget();
       throw error;
     });
+    refuseRepetitions(units, toTake, outcomes);
     const replays = commands.filter((command) => !outcomes.has(command.id));
     if (replays.length > 0) await findReplays(replays.filter(isKeyed), outcomes);
     return units.map((unit) =>
@@ -177,6 +178,34 @@ function inKeyOrder(commands: readonly KeyedCommand[]): KeyedCommand[] {
     if (!byKey.has(key)) byKey.set(key, command);
   }
   return [...byKey.entries()].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([, first]) => first);
+}
+
+/**
+ * Says of a request that was refused the same to those that repeat it in this batch: run again,
+ * each would cost a transaction to hear it. What an atomic batch is told isn't about one request.
+ */
+function refuseRepetitions(
+  units: readonly CommandUnit[],
+  taken: readonly KeyedCommand[],
+  outcomes: Outcomes,
+): void {
+  if (!taken.some(({ id }) => outcomes.get(id)?.kind === "refused")) return;
+  const takenIds = new Set(taken.map(({ id }) => id));
+  const name = ({ ownerId, idempotencyKey }: KeyedCommand) => keyName(ownerId, idempotencyKey);
+  const commands = units.flatMap((unit) => (unit.atomic ? [] : unit.commands)).filter(isKeyed);
+  const first = new Map(
+    commands.filter(({ id }) => takenIds.has(id)).map((command) => [name(command), command]),
+  );
+  for (const command of commands) {
+    const same = first.get(name(command));
+    if (same === undefined || outcomes.has(command.id) || !isRepetition(command, same)) continue;
+    const outcome = outcomes.get(same.id);
+    if (outcome?.kind === "refused") outcomes.set(command.id, outcome);
+  }
+}
+
+function isRepetition(command: KeyedCommand, first: KeyedCommand): boolean {
+  return command.isAdmin === first.isAdmin && command.requestDigest.equals(first.requestDigest);
 }
 
 /** A row of `loadAccounts`, without the clock. */

@@ -71,7 +71,11 @@ function decideOne(posting: Posting, command: PaymentCommand, now: Date): Paymen
   }
 }
 
-/** All are booked or held, or nothing of it counts: the culprits say why, the others BATCH_NOT_APPLIED. */
+/**
+ * All are booked or held, or nothing of it counts: the culprits say why, the others BATCH_NOT_APPLIED.
+ * One that is all replays was applied if it could have been: what has become of a hold since then
+ * changes nothing of that.
+ */
 function decideAtomic(
   commands: readonly PaymentCommand[],
   posting: Posting,
@@ -88,7 +92,7 @@ function decideAtomic(
   const results = commands.map((command) =>
     isNew(command) ? decide(trial, command, now) : outcomes.get(command.id)!,
   );
-  const applied = results.every(isDone);
+  const applied = results.every(commands.some(isNew) ? isDone : wasDone);
   if (applied) adopt(posting, trial);
   commands.forEach((command, i) => {
     const result = results[i]!;
@@ -99,6 +103,12 @@ function decideAtomic(
 function isDone(outcome: CommitOutcome): boolean {
   if (outcome.kind !== "stored") return false;
   return outcome.payment.status === "SETTLED" || outcome.payment.status === "HELD";
+}
+
+/** True of what an atomic batch may have stored, whatever came later. */
+function wasDone(outcome: CommitOutcome): boolean {
+  if (outcome.kind !== "stored") return false;
+  return outcome.payment.status !== "REJECTED" && outcome.payment.status !== "PENDING";
 }
 
 function notApplied(outcome: CommitOutcome): CommitOutcome {

@@ -6,7 +6,7 @@ import { isConflict } from "../platform/postgres-errors.ts";
 import type { AccountLock } from "./account-lock.ts";
 import type { CommitBatch, CommitOutcome } from "./commit-batch.ts";
 import type { Heat } from "./heat.ts";
-import { createLane, type BatchObserver, type Pass, type Waiting } from "./lane.ts";
+import { accountsOfUnit, createLane, type BatchObserver, type Pass, type Waiting } from "./lane.ts";
 
 /** The payment that a command made, or had made before, as the caller may see it. */
 export interface Committed extends SeenPayment {
@@ -21,6 +21,8 @@ export interface GroupCommit {
    * it was begun, UNAVAILABLE if PostgreSQL is away or the queue is draining, INTERNAL otherwise.
    */
   submit(command: PaymentCommand, deadlineMs: number): Promise<Committed>;
+  /** As `submit` for each; those that share accounts are decided in their order. */
+  submitEach(commands: readonly PaymentCommand[], deadlineMs: number): Promise<Committed>[];
   /**
    * Commits all commands or none. An outcome for each: all stored, or none of the new ones and
    * each with its error. Throws as `submit` what concerns all of them.
@@ -42,7 +44,7 @@ export interface GroupCommitDeps {
   readonly lock: AccountLock;
   /** The most commands of one transaction. */
   readonly maxBatch: number;
-  /** The most commands that wait; one more is refused. */
+  /** The most commands that wait; one more is refused, and so is an atomic unit that is larger. */
   readonly maxQueue: number;
   /** The most transactions at once of payments that aren't hot; the hot ones have one more. */
   readonly lanes: number;
@@ -90,6 +92,26 @@ export function createGroupCommit(deps: GroupCommitDeps): GroupCommit {
     return hotAccountsOf(unit).length === 0;
   }
 
+  /** Those with a hot account and all that share accounts with them, so that they keep their order. */
+  function hotAmong(units: readonly CommandUnit[]): ReadonlySet<CommandUnit> {
+    const found = new Set(units.filter((unit) => !isCold(unit)));
+    if (found.size === 0 || found.size === units.length) return found;
+    const byAccount = new Map<string, CommandUnit[]>();
+    for (const unit of units) {
+      for (const id of accountsOfUnit(unit)) {
+        byAccount.set(id, [...(byAccount.get(id) ?? []), unit]);
+      }
+    }
+    // Grows while it's gone through.
+    for (const unit of found) {
+      for (const id of accountsOfUnit(unit)) {
+        for (const other of byAccount.get(id) ?? []) found.add(other);
+        byAccount.delete(id);
+      }
+    }
+    return found;
+  }
+
   function countWaiting(): number {
     return cold.waiting + hot.waiting;
   }
@@ -98,22 +120,31 @@ export function createGroupCommit(deps: GroupCommitDeps): GroupCommit {
     if (draining && cold.isIdle && hot.isIdle) drained.resolve();
   }
 
-  function enqueue(unit: CommandUnit, deadlineMs: number): Promise<readonly CommitOutcome[]> {
+  function enqueue(
+    unit: CommandUnit,
+    deadlineMs: number,
+    lane = isCold(unit) ? cold : hot,
+  ): Promise<readonly CommitOutcome[]> {
     if (draining) return Promise.reject(unavailable());
     if (countWaiting() + unit.commands.length > deps.maxQueue) {
       return Promise.reject(new ServiceError("OVERLOADED", { retryAfterMs: RETRY_AFTER_MS }));
     }
-    return new Promise((resolve, reject) => {
-      (isCold(unit) ? cold : hot).push({ ...unit, deadlineMs, resolve, reject });
+    return new Promise((resolve, reject) => lane.push({ ...unit, deadlineMs, resolve, reject }));
+  }
+
+  function submitEach(commands: readonly PaymentCommand[], deadlineMs: number) {
+    const units = commands.map((command) => ({ commands: [command], atomic: false }));
+    const hotUnits = hotAmong(units);
+    return units.map(async (unit) => {
+      const [outcome] = await enqueue(unit, deadlineMs, hotUnits.has(unit) ? hot : cold);
+      if (outcome?.kind === "stored") return outcome;
+      throw outcome?.kind === "refused" ? outcome.error : unavailable();
     });
   }
 
   return {
-    async submit(command, deadlineMs) {
-      const [outcome] = await enqueue({ commands: [command], atomic: false }, deadlineMs);
-      if (outcome?.kind === "stored") return outcome;
-      throw outcome?.kind === "refused" ? outcome.error : unavailable();
-    },
+    submit: (command, deadlineMs) => submitEach([command], deadlineMs)[0]!,
+    submitEach,
     async submitAtomic(commands, deadlineMs) {
       return [...(await enqueue({ commands, atomic: true }, deadlineMs))];
     },

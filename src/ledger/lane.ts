@@ -59,6 +59,9 @@ export interface Pass {
   readonly release: () => void;
 }
 
+/** Longer than all but the slowest transactions take. */
+const SLOW_MS = 100;
+
 const OPEN: Pass = { admits: () => true, release: () => undefined };
 
 /**
@@ -79,6 +82,8 @@ export function createLane(deps: LaneDeps): Lane {
   const busy = new Set<string>();
   /** With how many waiting commands it's worth to look for a batch beside one that runs. */
   let besideFrom = minBatchBeside;
+  /** Transactions that take their time, as when somebody keeps an account locked. */
+  let slow = 0;
 
   /** Begins when this turn of the event loop has read all requests that have arrived. */
   function schedule(): void {
@@ -109,7 +114,7 @@ export function createLane(deps: LaneDeps): Lane {
     const batch = takeBatch(pass);
     if (batch.length === 0 && running > 1) {
       // Too few can go beside the others: again when there are more, or when one of them is done.
-      besideFrom = waitingCommands + minBatchBeside;
+      besideFrom = waitingCommands + leastBeside();
       running--;
       return;
     }
@@ -118,7 +123,7 @@ export function createLane(deps: LaneDeps): Lane {
     const settled = await run(batch, pass);
     pass.release();
     for (const id of accounts) busy.delete(id);
-    besideFrom = minBatchBeside;
+    besideFrom = leastBeside();
     running--;
     answering++;
     const answer = () => {
@@ -132,12 +137,34 @@ export function createLane(deps: LaneDeps): Lane {
     setImmediate(answer);
   }
 
+  /** Beside one that may take long, nobody waits until there are many. */
+  function leastBeside(): number {
+    return slow > 0 ? 1 : minBatchBeside;
+  }
+
+  /** Lets others pass a transaction that takes its time; returns what is to be done when it ends. */
+  function watchForSlowness(): () => void {
+    let isSlow = false;
+    const timer = setTimeout(() => {
+      isSlow = true;
+      slow++;
+      besideFrom = leastBeside();
+      schedule();
+    }, SLOW_MS);
+    return () => {
+      clearTimeout(timer);
+      if (isSlow) slow--;
+    };
+  }
+
   async function run(batch: readonly Waiting[], pass: Pass) {
     const settled: [Waiting, readonly CommitOutcome[]][] = [];
     if (batch.length === 0) return settled;
     const startMs = clock.monotonicMs();
     const commit: CommitBatch = (units) => deps.commit(units, pass.release);
+    const endWatch = watchForSlowness();
     await runBatch(commit, batch, (unit, outcomes) => settled.push([unit, outcomes]));
+    endWatch();
     const commands = batch.flatMap((unit) => unit.commands);
     deps.observe?.({ commands, seconds: (clock.monotonicMs() - startMs) / 1000 });
     return settled;
@@ -159,9 +186,9 @@ export function createLane(deps: LaneDeps): Lane {
       isFull ||= size > 0 && size + unit.commands.length > deps.maxBatch;
       if (unit.deadlineMs <= nowMs) {
         late.push(unit);
-      } else if (isFull || !pass.admits(unit)) {
+      } else if (isFull) {
         left.push(unit);
-      } else if (taken.size > 0 && accountsOfUnit(unit).some((id) => taken.has(id))) {
+      } else if (!pass.admits(unit) || (taken.size > 0 && needsOneOf(taken, unit))) {
         for (const id of accountsOfUnit(unit)) taken.add(id);
         left.push(unit);
       } else {
@@ -169,7 +196,7 @@ export function createLane(deps: LaneDeps): Lane {
         size += unit.commands.length;
       }
     }
-    if (running > 1 && size < minBatchBeside) return [];
+    if (running > 1 && size < leastBeside()) return [];
     queue = left;
     for (const { commands } of [...batch, ...late]) waitingCommands -= commands.length;
     for (const unit of late) unit.reject(new ServiceError("DEADLINE_EXCEEDED"));
@@ -202,6 +229,11 @@ export function createLane(deps: LaneDeps): Lane {
   };
 }
 
-function accountsOfUnit({ commands }: CommandUnit): string[] {
+function needsOneOf(accounts: ReadonlySet<string>, unit: CommandUnit): boolean {
+  return accountsOfUnit(unit).some((id) => accounts.has(id));
+}
+
+/** The accounts of all commands of a unit. */
+export function accountsOfUnit({ commands }: CommandUnit): string[] {
   return commands.flatMap(accountsOf);
 }

@@ -30,8 +30,17 @@ export function createBatchCreatePayments(deps: {
   readonly databaseClock: DatabaseClock;
 }): BatchCreatePaymentsUseCase {
   async function independent(call: Call, batch: readonly CreatePayment[]): Promise<BatchResult[]> {
+    const nowMs = deps.databaseClock.now();
+    const prepared = batch.map((create) => attempt(() => prepareCommand(call, create, nowMs)));
+    const commands = prepared.filter(
+      (one, i): one is CreateCommand => !("error" in one) && batch[i]?.validateOnly === false,
+    );
+    const submitted = deps.ledger.submitEach(commands, call.deadlineMs);
+    const byCommand = new Map(commands.map((command, i) => [command, submitted[i]!]));
     const results = await Promise.allSettled(
-      batch.map((create) => deps.createPayment(call, create)),
+      prepared.map(async (one, i) =>
+        "error" in one ? one : (byCommand.get(one) ?? deps.createPayment(call, batch[i]!)),
+      ),
     );
     return results.map((result) => {
       if (result.status === "fulfilled") return result.value;

@@ -69,6 +69,8 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
   });
   const commitPool = new Pool({
     ...connection,
+    // A transaction of the ledger never pauses, unless its process does: then others need its locks.
+    idle_in_transaction_session_timeout: 5_000,
     // The ledger's statements look up rows by key, however many: planned once they stay right,
     // while a plan for each batch costs more and may scan the accounts.
     options: "-c plan_cache_mode=force_generic_plan",

@@ -1,6 +1,8 @@
+import { randomUUID } from "node:crypto";
 import { beforeEach, describe, expect, test } from "vitest";
+import type { ServiceError } from "../../src/kernel/errors.ts";
 import type { BatchResult } from "../../src/payments/batch-create-payments.ts";
-import { callAs, type TestPayment } from "../support/ledger.ts";
+import { callAs, openLedger, type TestPayment } from "../support/ledger.ts";
 import { runSql } from "../support/sql.ts";
 import { useLedger } from "../support/use-ledger.ts";
 
@@ -99,4 +101,30 @@ describe("An atomic batch", () => {
     }
     expect(await balance()).toBe(970n);
   });
+});
+
+test("A request that is refused is refused to all that repeat it in a batch, by one transaction", async () => {
+  let transactions = 0;
+  const ledger = await openLedger(used.url, {
+    watchCommit: (commit) => (units, onLocked) => {
+      transactions++;
+      return commit(units, onLocked);
+    },
+  });
+  try {
+    const debtorAccountId = randomUUID();
+    const repeated = paying(1n, { debtorAccountId, idempotencyKey: "nobody's account" });
+    const other = { ...repeated, amountMinor: 2n };
+    const told = await Promise.allSettled(
+      [...Array.from({ length: 100 }, () => repeated), other].map((request) => ledger.pay(request)),
+    );
+    const reasons = told.map(
+      (one) => one.status === "rejected" && (one.reason as ServiceError).reason,
+    );
+    expect(new Set(reasons)).toEqual(new Set(["ACCOUNT_NOT_FOUND"]));
+    // One for the first and its repetitions, one for the other request under the same key.
+    expect(transactions).toBeLessThanOrEqual(3);
+  } finally {
+    await ledger.close();
+  }
 });

@@ -100,6 +100,28 @@ describe("An atomic batch", () => {
     expect(posting.payments).toEqual([]);
   });
 
+  test.each(["CANCELLED", "EXPIRED"] as const)(
+    "that is all replays was applied, though a hold of it is %s by now",
+    (status) => {
+      const { posting, pay } = twoAccounts();
+      const [paid, hold] = [pay(1n), pay(1n)];
+      const unit = { commands: [paid, hold], atomic: true };
+      const replays = new Map([...replayOf(paid, "SETTLED"), ...replayOf(hold, status)]);
+      expect(decide(posting, [unit], replays)).toEqual([["SETTLED", status]]);
+    },
+  );
+
+  test.each(["REJECTED", "PENDING"] as const)(
+    "that is all replays wasn't applied if one of them is %s: no atomic batch stores that",
+    (status) => {
+      const { posting, pay } = twoAccounts();
+      const [paid, other] = [pay(1n), pay(1n)];
+      const unit = { commands: [paid, other], atomic: true };
+      const replays = new Map([...replayOf(paid, "SETTLED"), ...replayOf(other, status)]);
+      expect(decide(posting, [unit], replays)[0]).toContain("BATCH_NOT_APPLIED");
+    },
+  );
+
   test("is run again if somebody took one of its keys meanwhile", () => {
     const { posting, pay } = twoAccounts();
     const [one, taken] = [pay(1n), pay(1n)];

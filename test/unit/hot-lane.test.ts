@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { beforeEach, expect, test } from "vitest";
 import type { AccountLock } from "../../src/ledger/account-lock.ts";
 import { createGroupCommit, type GroupCommit } from "../../src/ledger/group-commit.ts";
@@ -24,16 +25,20 @@ beforeEach(() => {
   hotAccounts = new Set(["shop"]);
   held = createHeldCommit();
   locks = createHeldLocks();
-  queue = createGroupCommit({
+  queue = createQueueOf({ maxBatch: 3 });
+});
+
+function createQueueOf({ maxBatch }: { maxBatch: number }): GroupCommit {
+  return createGroupCommit({
     commit: held.commit,
     clock: { now: () => nowMs, monotonicMs: () => nowMs },
     heat: fixedHeat((id) => hotAccounts.has(id)),
     lock: locks,
-    maxBatch: 3,
+    maxBatch,
     maxQueue: 10,
     lanes: 1,
   });
-});
+}
 
 function createHeldLocks(): HeldLocks {
   const asked: (readonly string[])[] = [];
@@ -61,7 +66,7 @@ function createHeldLocks(): HeldLocks {
 }
 
 async function pay(creditorAccountId: string, deadlineMs = Infinity) {
-  const command = testCommand({ creditorAccountId });
+  const command = testCommand({ debtorAccountId: randomUUID(), creditorAccountId });
   const told = queue.submit(command, deadlineMs).then(
     ({ payment }) => payment.id,
     (error: ServiceError) => error.reason,
@@ -143,6 +148,43 @@ test("What has become cold while it waited needs no lock any more", async () => 
   await held.begun[0]?.finish();
   expect(held.begun[1]?.commands).toEqual([last.command]);
   expect(locks.asked).toHaveLength(1);
+});
+
+test("Of commands that come together those that share accounts keep their order, hot or not", async () => {
+  const between = (debtorAccountId: string, creditorAccountId: string) =>
+    testCommand({ debtorAccountId, creditorAccountId });
+  const before = between("x", "a");
+  const hot = between("a", "shop");
+  const behind = between("shop", "y");
+  const further = between("y", "z");
+  const apart = between("c", "d");
+  queue = createQueueOf({ maxBatch: 10 });
+  const told = queue.submitEach([before, hot, apart, behind, further], Infinity);
+  await nextTurn();
+  expect(held.begun.map(({ commands }) => commands)).toEqual([[apart]]);
+  await locks.grant();
+  expect(held.begun.at(-1)?.commands).toEqual([before, hot, behind, further]);
+  for (const begun of held.begun) await begun.finish();
+  expect((await Promise.all(told)).map(({ payment }) => payment.id)).toEqual(
+    [before, hot, apart, behind, further].map(({ id }) => id),
+  );
+});
+
+test("Who needs a hot account whose turn hasn't come lets nobody pass on the accounts that it needs", async () => {
+  const between = (debtorAccountId: string, creditorAccountId: string) =>
+    testCommand({ debtorAccountId, creditorAccountId });
+  hotAccounts.add("bank");
+  await pay("shop");
+  const waits = between("a", "bank");
+  const behind = between("shop", "a");
+  void queue.submit(waits, Infinity);
+  void queue.submit(behind, Infinity);
+  await nextTurn();
+  await locks.grant();
+  expect(held.begun[0]?.commands).not.toContain(behind);
+  await held.begun[0]?.finish();
+  await locks.grant();
+  expect(held.begun[1]?.commands).toEqual([waits, behind]);
 });
 
 test("Draining waits for both lanes", async () => {

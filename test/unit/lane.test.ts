@@ -79,6 +79,23 @@ describe("In a lane that is two wide", () => {
     expect(begun()).toEqual([[first], beside, [waits]]);
   });
 
+  test("even one passes a transaction that takes its time, and so does the next", async () => {
+    const lane = createWideLane(2);
+    const [first, second, third] = [between("a", "b"), between("c", "d"), between("e", "f")];
+    await push(lane, first, second);
+    expect(held.begun).toHaveLength(1);
+    await expect.poll(() => held.begun.length, { timeout: 2_000 }).toBe(2);
+    await held.begun[1]?.finish();
+    await push(lane, third);
+    expect(begun()).toEqual([[first], [second], [third]]);
+    await held.begun[0]?.finish();
+    const [fourth, fifth] = [between("g", "h"), between("i", "k")];
+    await held.begun[2]?.finish();
+    await push(lane, fourth, fifth);
+    expect(begun().slice(3)).toEqual([[fourth]]);
+    await held.begun[3]?.finish();
+  });
+
   test("it's idle when both are done", async () => {
     const lane = createWideLane();
     await push(lane, between("a", "b"), between("c", "d"));
