@@ -1,3 +1,4 @@
+import type { Duration } from "@bufbuild/protobuf/wkt";
 import { Code, ConnectError } from "@connectrpc/connect";
 import {
   BadRequestSchema,
@@ -89,7 +90,7 @@ export function failureFrom(cause: unknown): Failure {
 
 /** The error of one payment of a batch. */
 export function batchError(
-  { code: codeText, reason, message }: BatchCreatePaymentsError,
+  { code: codeText, reason, message, metadata, retryDelay }: BatchCreatePaymentsError,
   idempotencyKey: string | undefined,
 ): InstantPaymentError {
   const code = Object.values(CODES).find((known) => known === codeText) ?? "unknown";
@@ -97,6 +98,8 @@ export function batchError(
   return new InstantPaymentError(message, {
     reason,
     code,
+    metadata,
+    retryAfterMs: retryDelay && toMs(retryDelay),
     outcomeUnknown,
     attempts: 1,
     idempotencyKey,
@@ -105,7 +108,11 @@ export function batchError(
 
 function retryDelayMs(error: ConnectError): number | undefined {
   const delay = error.findDetails(RetryInfoSchema)[0]?.retryDelay;
-  return delay && Number(delay.seconds) * 1000 + Math.ceil(delay.nanos / 1e6);
+  return delay && toMs(delay);
+}
+
+function toMs({ seconds, nanos }: Pick<Duration, "seconds" | "nanos">): number {
+  return Number(seconds) * 1000 + Math.ceil(nanos / 1e6);
 }
 
 function requestIdOf(error: ConnectError): string | undefined {

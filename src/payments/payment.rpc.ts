@@ -1,4 +1,4 @@
-import { durationMs, timestampDate, type Duration } from "@bufbuild/protobuf/wkt";
+import { durationFromMs, durationMs, timestampDate, type Duration } from "@bufbuild/protobuf/wkt";
 import type { HandlerContext, ServiceImpl } from "@connectrpc/connect";
 import type { Money } from "../../gen/instantpayment/v1/money_pb.ts";
 import {
@@ -31,6 +31,9 @@ export interface PaymentRpcDeps {
     code: string;
     reason: string;
     message: string;
+    metadata: Record<string, string>;
+    /** When to send the same again; undefined if that doesn't help. */
+    retryAfterMs: number | undefined;
   };
   readonly createPayment: CreatePaymentUseCase;
   readonly batchCreatePayments: BatchCreatePaymentsUseCase;
@@ -55,7 +58,7 @@ export function createPaymentRpc(deps: PaymentRpcDeps): ServiceImpl<typeof Payme
       return {
         results: results.map((result) =>
           "error" in result
-            ? { error: deps.describeError(result.error) }
+            ? { error: toErrorMessage(deps.describeError(result.error)) }
             : toCommittedMessage(result),
         ),
       };
@@ -182,3 +185,10 @@ const LONGEST_HOLD_MS = 7 * 24 * 3_600_000;
 const DEFAULT_ATTEMPTS = 5;
 const DEFAULT_BACKOFF_MS = 1_000;
 const DEFAULT_LONGEST_BACKOFF_MS = 3_600_000;
+
+function toErrorMessage({ retryAfterMs, ...told }: ReturnType<PaymentRpcDeps["describeError"]>) {
+  return {
+    ...told,
+    retryDelay: retryAfterMs === undefined ? undefined : durationFromMs(retryAfterMs),
+  };
+}

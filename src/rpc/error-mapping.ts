@@ -23,7 +23,14 @@ export function describeError(error: ServiceError) {
     code: codeName(error),
     reason: error.reason,
     message: error.reason === "INTERNAL" ? "internal error" : error.message,
+    metadata: error.metadata,
+    retryAfterMs: retryAfterMsOf(error),
   };
+}
+
+/** When to send the same again; undefined if that doesn't help. */
+function retryAfterMsOf({ retryAfterMs, reason }: ServiceError): number | undefined {
+  return retryAfterMs ?? RETRY_AFTER_MS[reason];
 }
 
 /** When to send the same again, if the error itself doesn't say; in milliseconds. */
@@ -93,7 +100,7 @@ export function toConnectError(error: ServiceError, requestId: string): ConnectE
     }));
     add(BadRequestSchema, { fieldViolations });
   }
-  const retryAfterMs = error.retryAfterMs ?? RETRY_AFTER_MS[error.reason];
+  const retryAfterMs = retryAfterMsOf(error);
   if (retryAfterMs !== undefined) {
     add(RetryInfoSchema, { retryDelay: durationFromMs(retryAfterMs) });
     connectError.metadata.set("retry-after", String(Math.max(1, Math.ceil(retryAfterMs / 1000))));

@@ -117,7 +117,8 @@ describe("A batch", () => {
         batchCreatePayments({ requests }) {
           asked.push(requests.map(({ idempotencyKey }) => idempotencyKey));
           const [first, second] = requests;
-          const lost = { code: "unavailable", reason: "UNAVAILABLE", message: "It is away." };
+          const retryDelay = { seconds: 1n, nanos: 500_000_000 };
+          const lost = { code: "unavailable", reason: "UNAVAILABLE", message: "Away.", retryDelay };
           const refused = { code: "not_found", reason: "ACCOUNT_NOT_FOUND", message: "No." };
           const { amount } = first!;
           const payment = { amount, status: PaymentStatus.SETTLED, id: second!.endToEndId };
@@ -137,7 +138,14 @@ describe("A batch", () => {
     const [one, , three] = asked[0]!;
     expect(new Set(asked[0]).size).toBe(3);
     expect(results).toMatchObject([
-      { error: { reason: "UNAVAILABLE", outcomeUnknown: true, idempotencyKey: one } },
+      {
+        error: {
+          reason: "UNAVAILABLE",
+          outcomeUnknown: true,
+          retryAfterMs: 1_500,
+          idempotencyKey: one,
+        },
+      },
       { payment: { status: "SETTLED", id: "two", amount: NEW_PAYMENT.amount }, replayed: true },
       { error: { reason: "ACCOUNT_NOT_FOUND", outcomeUnknown: false, idempotencyKey: three } },
     ]);

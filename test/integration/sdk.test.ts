@@ -94,7 +94,24 @@ describe("The SDK on the real service", () => {
     ]);
     expect(results).toMatchObject([
       { payment: { status: "SETTLED" }, replayed: false },
-      { error: { reason: "ACCOUNT_NOT_FOUND", outcomeUnknown: false } },
+      { error: { reason: "ACCOUNT_NOT_FOUND", outcomeUnknown: false, retryAfterMs: undefined } },
+    ]);
+    const tooMuch = { ...to, debtorAccountId: shop, creditorAccountId: funding };
+    const all = await client.batchCreatePayments(
+      [
+        { ...tooMuch, amount: { value: "9000.00", currencyCode: "EUR" } },
+        { ...to, amount },
+      ],
+      { atomic: true },
+    );
+    expect(all).toMatchObject([
+      {
+        error: {
+          reason: "PAYMENT_DECLINED",
+          metadata: { payment_reason: "INSUFFICIENT_FUNDS" },
+        },
+      },
+      { error: { reason: "BATCH_NOT_APPLIED", metadata: {} } },
     ]);
     const yen = await client.createAccount({ currencyCode: "JPY", ownerId: "yen" });
     const changed = await client.updateAccount(yen.id, {

@@ -150,10 +150,13 @@ export const PAYMENT_ANSWERS = {
     error: "error",
     replayed: "replayed",
   } satisfies Record<FieldOf<BatchCreatePaymentsResult>, keyof sdk.BatchResult>,
-  BatchCreatePaymentsError: { code: "code", reason: "reason", message: "message" } satisfies Record<
-    FieldOf<BatchCreatePaymentsError>,
-    keyof sdk.InstantPaymentError
-  >,
+  BatchCreatePaymentsError: {
+    code: "code",
+    reason: "reason",
+    message: "message",
+    metadata: "metadata",
+    retryDelay: "retryAfterMs",
+  } satisfies Record<FieldOf<BatchCreatePaymentsError>, keyof sdk.InstantPaymentError>,
   GetPaymentResponse: { payment: "itself" },
   WatchPaymentResponse: { event: "itself" },
   ListPaymentsResponse: { payments: "items", nextPageToken: "nextPageToken" } satisfies Record<

@@ -10,7 +10,7 @@ import {
   toBinary,
 } from "@bufbuild/protobuf";
 import { reflect } from "@bufbuild/protobuf/reflect";
-import { timestampFromMs } from "@bufbuild/protobuf/wkt";
+import { DurationSchema, durationFromMs, timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { createRouterTransport } from "@connectrpc/connect";
 import { describe, expect, test } from "vitest";
 import { type PaymentEvent, PaymentEventSchema } from "../../gen/instantpayment/v1/payment_pb.ts";
@@ -37,6 +37,7 @@ const TEXTS: Readonly<Record<string, string>> = { currency_code: "EUR", code: "a
 /** A message with every field set to something that isn't its default. */
 function sample(desc: DescMessage): Message {
   if (desc.typeName === "google.protobuf.Timestamp") return timestampFromMs(1_700_000_000_123);
+  if (desc.typeName === DurationSchema.typeName) return durationFromMs(1_500);
   const message = create(desc);
   const into = reflect(desc, message);
   for (const field of desc.fields) {
@@ -96,6 +97,7 @@ function expectField(field: DescField, sent: unknown, shown: unknown): void {
     items.forEach((item, at) => expectShown(field.message, item, Object(shown)[at]));
   } else if (field.message && isMessage(sent)) {
     if (shown instanceof Date) expect(shown.getTime(), where).toBe(1_700_000_000_123);
+    else if (isMessage(sent, DurationSchema)) expect(shown, where).toBe(1_500);
     else expectShown(field.message, sent, shown);
   } else if (field.fieldKind === "enum") {
     expect(shown, where).toBe(field.enum.values[1]!.localName);
