@@ -845,7 +845,8 @@ export const PaymentService: GenService<{
    * spend what an earlier one of the batch brought. With `atomic` all of them settle or
    * nothing is written and no key is used: those that would be declined carry
    * PAYMENT_DECLINED, the others BATCH_NOT_APPLIED; a payment that had settled before
-   * under its key counts as done.
+   * under its key counts as done. A batch that was applied, sent again, is told its
+   * payments as they are now, whatever has become of its holds.
    *
    * Errors of the call itself: INVALID_ARGUMENT names the request and its field, for
    * example `requests[3].amount`; DEADLINE_EXCEEDED and UNAVAILABLE leave the outcome
