@@ -18,4 +18,8 @@ export interface CommandOptions {
   readonly values: Readonly<Record<string, string | boolean | undefined>>;
   /** Writes a result for people or programs, to standard output. */
   readonly print: (text: string) => void;
+  /** Writes a line for people, to standard error. */
+  readonly warn: (line: string) => void;
+  /** Aborted once nobody reads standard output any more: what is printed from then on is void. */
+  readonly unread: AbortSignal;
 }

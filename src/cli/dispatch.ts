@@ -23,24 +23,39 @@ const COMMANDS: Readonly<Record<string, Command>> = {
  * 0, 1 for a negative result, or one of sysexits.h after a line on standard error for each reason.
  */
 export async function runCommand(args: readonly string[]): Promise<number> {
+  const unread = watchReaders();
   try {
     const { name, command, help, values } = parse(args);
     if (command === undefined || help) {
       print(usage(name));
       return 0;
     }
-    return await command.run({ json: values["json"] === true, print, values });
+    return await command.run({ json: values["json"] === true, print, warn, unread, values });
   } catch (error) {
     if (!(error instanceof StartupError)) throw error;
-    for (const line of error.message.split("\n")) {
-      process.stderr.write(`instant-payment: ${line}\n`);
-    }
+    for (const line of error.message.split("\n")) warn(line);
     return error.exitCode;
   }
 }
 
 function print(text: string): void {
   process.stdout.write(`${text}\n`);
+}
+
+function warn(line: string): void {
+  process.stderr.write(`instant-payment: ${line}\n`);
+}
+
+/** `| head -1` has read enough: nobody's fault, and no reason to leave anything half done. */
+function watchReaders(): AbortSignal {
+  const unread = new AbortController();
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on("error", (error: NodeJS.ErrnoException) => {
+      if (error.code !== "EPIPE") throw error;
+      if (stream === process.stdout) unread.abort();
+    });
+  }
+  return unread.signal;
 }
 
 /** The command to run; undefined if only help is asked for. */

@@ -66,7 +66,7 @@ export const keysList: Command = {
         for (const key of page.keys)
           options.print(options.json ? toApiKeyJson(key) : describe(key));
         pageToken = page.nextPageToken;
-      } while (pageToken !== "");
+      } while (pageToken !== "" && !options.unread.aborted);
     });
     return 0;
   },

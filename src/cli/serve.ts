@@ -25,8 +25,8 @@ export const serve: Command = {
     "  --insecure-allow-no-auth   let AUTH=none be reached by others: anybody moves all money",
   ].join("\n"),
   options: { "insecure-allow-no-auth": { type: "boolean" } },
-  async run({ json, print, values }) {
-    const stopped = reasonToStop();
+  async run({ json, print, unread, values }) {
+    const stopped = reasonToStop(unread);
     const insecureAllowNoAuth = values["insecure-allow-no-auth"] === true;
     const config = readConfig({ serving: true, insecureAllowNoAuth });
     const logger = createLogger(config.LOG_LEVEL);
@@ -92,14 +92,16 @@ async function adminKeyOf(config: Config): Promise<AdminKey | undefined> {
 }
 
 /**
- * Resolves with the first reason to stop: a signal, or an error that nobody caught, after which
- * only a new process is sound. npm passes Ctrl-C on a second time: that one is void.
+ * Resolves with the first reason to stop: a signal, nobody who reads the banner, or an error that
+ * nobody caught, after which only a new process is sound. npm passes Ctrl-C on a second time: that
+ * one is void.
  */
-function reasonToStop(): Promise<{ signal?: NodeJS.Signals; err?: unknown }> {
+function reasonToStop(unread: AbortSignal): Promise<{ signal?: NodeJS.Signals; err?: unknown }> {
   return new Promise((resolve) => {
     for (const signal of ["SIGTERM", "SIGINT"] as const) {
       process.on(signal, () => resolve({ signal }));
     }
+    unread.addEventListener("abort", () => resolve({ signal: "SIGPIPE" }));
     process.on("uncaughtException", (err) => resolve({ err }));
   });
 }
