@@ -1,4 +1,4 @@
-import { defineEntity, p, type InferEntity } from "@mikro-orm/core";
+import { defineEntity, p } from "@mikro-orm/core";
 
 /**
  * The outbox and event log: one row for every visible change of a payment, written in the
@@ -24,6 +24,3 @@ export const PaymentEventEntity = defineEntity({
     publishTime: p.datetime(3).strictNullable(),
   },
 });
-
-/** A row of `payment_event`. */
-export type PaymentEventRow = InferEntity<typeof PaymentEventEntity>;

@@ -25,7 +25,7 @@ export interface Database {
   readonly commitPool: Pool;
   /** Connections that look for what is unpublished or unsent by its index, whatever statistics say. */
   readonly outboxPool: Pool;
-  /** Connections that look for watchers' news by keys, however many. */
+  /** Connections that look for watchers' news by keys, however many; the log is read by them too. */
   readonly watchPool: Pool;
   close(): Promise<void>;
 }

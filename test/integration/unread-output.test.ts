@@ -23,6 +23,7 @@ test.each([
   "keys create --owner alice --scopes accounts:read",
   "keys list",
   "events tail --limit 3",
+  "events tail",
   "serve",
 ])("%s ends quietly when its reader has gone away", async (command) => {
   const line = `"$0" src/cli/instant-payment.ts ${command} | true; exit "\${PIPESTATUS[0]}"`;
