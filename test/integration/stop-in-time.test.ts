@@ -1,10 +1,10 @@
+import { randomUUID } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
 import { expect, test } from "vitest";
 import { CLOSE_EXTRA_MS } from "../../src/cli/serve.ts";
 import { createMigratedDatabase } from "../support/ledger.ts";
-import { until } from "../support/relay.ts";
 import { startInstance } from "../support/service-instance.ts";
 import { openSlowProxy } from "../support/slow-proxy.ts";
-import { runSql } from "../support/sql.ts";
 
 const GRACE_MS = 1_000;
 /** For a busy machine. */
@@ -19,10 +19,17 @@ test(
     const settings = { SHUTDOWN_GRACE_MS: String(GRACE_MS) };
     const instance = await startInstance(proxy.url, settings);
     try {
-      // Then its relay has a connection, over which it will want to give its leases back.
-      const text = "select exists (select from relay)";
-      await until(async () => (await runSql(database.url, text))[0]![0] === true, "a relay");
+      const [debtorAccountId, creditorAccountId] = [randomUUID(), randomUUID()];
+      const payment = { debtorAccountId, creditorAccountId, amountMinor: 1n };
+      const pay = () => {
+        const idempotencyKey = randomUUID();
+        return instance.payBatch([{ ...payment, idempotencyKey }]).catch(() => undefined);
+      };
+      // Refused, but now the ledger has a connection, over which the next one waits.
+      await pay();
       proxy.delay(Infinity);
+      void pay();
+      await sleep(500);
       const startMs = performance.now();
       const code = await instance.stop();
       const tookMs = performance.now() - startMs;

@@ -57,6 +57,7 @@ const refusedInBatch = {
   code: "not_found",
   reason: "ACCOUNT_NOT_FOUND",
   message: "There is no such account, or it isn't the caller's.",
+  metadata: { field: "debtor_account_id" },
 };
 
 /** Every RPC of the contract, by its name. */
