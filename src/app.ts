@@ -119,7 +119,11 @@ export function createApp(options: AppOptions): App {
     const redisUrl = servesCalls(config) || isScheduler ? config.REDIS_URL : undefined;
     const hotAccounts = createHotAccounts({ redisUrl, logger, metrics });
     closers.push(hotAccounts.close);
-    const served = { checks, degraded: hotAccounts.degraded, metrics: metrics.registry };
+    const degraded = (): Record<string, string> => {
+      const events = relay?.degraded();
+      return { ...hotAccounts.degraded(), ...(events !== undefined && { events }) };
+    };
+    const served = { checks, degraded, metrics: metrics.registry };
     const admin = createAdminServer({ host, port: adminPort, ...served });
     closers.push(() => admin.close());
     const adminUrl = urlOf("http", host, await admin.start());

@@ -15,8 +15,10 @@ export interface Relay {
   readonly start: () => void;
   /** Tells that something was committed in this process, so that it's published at once. */
   readonly wake: () => void;
-  /** Throws, with the reason, if it couldn't publish when it tried last, or not all. */
+  /** Throws, with the reason, if it couldn't publish when it tried last. */
   readonly check: () => void;
+  /** Why not all is published at the moment, for operators; undefined if nothing is known. */
+  readonly degraded: () => string | undefined;
   /** Ends after what is being published, within five seconds, and leaves the shards to others. */
   readonly stop: () => Promise<void>;
 }
@@ -103,10 +105,10 @@ export function createRelay(deps: RelayDeps): Relay {
    */
   async function publishBacklog(): Promise<void> {
     let goesOn = true;
-    const halves = [isEven, isOdd].map(async (half) => {
+    const halves = [0, 1].map(async (half) => {
       try {
         while (goesOn && !stopping.signal.aborted) {
-          if ((await publishOnce(half)) !== MAX_EVENTS) goesOn = false;
+          if ((await publishOnce((shard) => shard % 2 === half)) !== MAX_EVENTS) goesOn = false;
         }
       } finally {
         goesOn = false;
@@ -203,6 +205,11 @@ export function createRelay(deps: RelayDeps): Relay {
     return "failed";
   }
 
+  function recentFailure(): unknown {
+    const sinceMs = clock.monotonicMs() - (lastFailure?.atMs ?? 0);
+    return sinceMs < FAILURE_SHOWN_MS ? lastFailure?.err : undefined;
+  }
+
   async function pause(ms: number): Promise<void> {
     if (ms <= 0) return;
     await sleep(ms, undefined, { signal: stopping.signal }).catch(() => undefined);
@@ -220,10 +227,14 @@ export function createRelay(deps: RelayDeps): Relay {
     },
     wake: () => awake.resolve(),
     check() {
-      const sinceMs = clock.monotonicMs() - (lastFailure?.atMs ?? 0);
-      if (lastFailure && sinceMs < FAILURE_SHOWN_MS) throw lastFailure.err;
+      const failure = recentFailure();
+      if (failure !== undefined) throw failure;
+    },
+    degraded() {
+      const failure = recentFailure();
+      if (failure instanceof Error) return `events can't be published: ${failure.message}`;
       const halted = [...leases.held().keys()].filter((shard) => halts.has(shard)).length;
-      if (halted > 0) throw new Error(`${halted} of 64 shards wait, since an event is refused`);
+      return halted > 0 ? `${halted} of 64 shards wait, since an event is refused` : undefined;
     },
     async stop() {
       stopping.abort();
@@ -236,6 +247,3 @@ export function createRelay(deps: RelayDeps): Relay {
     },
   };
 }
-
-const isEven = (shard: number): boolean => shard % 2 === 0;
-const isOdd = (shard: number): boolean => shard % 2 === 1;

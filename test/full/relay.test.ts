@@ -139,6 +139,10 @@ test("an event that is too large for the topic halts its shard until it fits", a
   const metrics = await (await fetch(`${relay.adminUrl}/metrics`)).text();
   expect(metrics).toMatch(/instant_payment_relay_errors_total [1-9]/);
   expect(await readiness(relay)).toMatchObject([200, { kafka: { ok: true } }]);
+  const { degraded } = (await (await fetch(`${relay.adminUrl}/readyz`)).json()) as {
+    degraded?: { events?: string };
+  };
+  expect(degraded?.events).toBe("1 of 64 shards wait, since an event is refused");
   await admin.alterConfigs({
     validateOnly: false,
     resources: [{ type: 2, name: topic, configEntries: [limit(1_000_000)] }],
