@@ -11,8 +11,7 @@ import { startKafka, type KafkaService } from "../support/services/kafka.ts";
 import { openTerminal, type Terminal } from "../support/terminal.ts";
 import { installGrpcurl } from "../support/tools/grpcurl.ts";
 
-// The first installs everything, and the machine may be busy.
-vi.setConfig({ testTimeout: 300_000, hookTimeout: 300_000 });
+vi.setConfig({ testTimeout: 300_000, hookTimeout: 300_000 }); // The first installs everything.
 
 const sections = sectionsOf(await readFile("README.md", "utf8"));
 const START = "npm start"; // It stays, in a terminal of its own.
@@ -212,8 +211,9 @@ test("with Kafka the events of all payments so far are read by the CLI, TypeScri
 });
 
 test("a webhook is sent, verified by the SDK, and in the log of deliveries", async () => {
-  let log = await follow("Webhooks"); // The receiver prints before its answer is noted here.
-  while (!log.includes("_DELIVERED")) log = await terminal.run(commandWith("ListWebhookDeliver"));
+  await follow("Webhooks");
+  const log = () => terminal.run(commandWith("ListWebhookDeliver"));
+  await expect.poll(log, { timeout: 60_000 }).toContain("_DELIVERED");
   await terminal.stopServing();
 });
 

@@ -42,6 +42,7 @@ const STAYS = /^(npx node|\.\.\/reports\/bin\/python) \S+\/(events|webhooks)\.(t
  */
 export function untilItShows(command: string): string {
   if (!STAYS.test(command)) return command;
-  const seen = "until grep SETTLED ../shown; do sleep 0.2; done";
+  // A receiver answers only after it has shown what it received.
+  const seen = "until grep SETTLED ../shown; do sleep 0.2; done; sleep 1";
   return `: >../shown; set -m; ${command} >../shown & PID=$!; set +m; ${seen}; kill -- -$PID`;
 }
