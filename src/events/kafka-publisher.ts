@@ -1,5 +1,5 @@
 import type { Kafka, Message, PartitionerArgs, Producer } from "kafkajs";
-import { kafkaRefusal } from "../platform/kafka.ts";
+import { connectProducer, kafkaRefusal } from "../platform/kafka.ts";
 import { cloudEventHeaders } from "./cloud-event.ts";
 import { createTopicCheck, ensureTopic, type EventTopic } from "./kafka-topic.ts";
 import { shardOf } from "./shard.ts";
@@ -21,20 +21,12 @@ export function createKafkaPublisher(kafka: Kafka, topic: EventTopic): Publisher
 
   async function connect(): Promise<Producer> {
     await ensureTopic(kafka, topic);
-    const producer = kafka.producer({
+    return connectProducer(kafka, {
       idempotent: true,
       maxInFlightRequests: 1,
-      allowAutoTopicCreation: false,
       createPartitioner: () => partitionOf,
       retry: { retries: 4 },
     });
-    try {
-      await producer.connect();
-    } catch (error) {
-      await producer.disconnect().catch(() => undefined);
-      throw error;
-    }
-    return producer;
   }
 
   /**

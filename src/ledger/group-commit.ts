@@ -96,16 +96,12 @@ export function createGroupCommit(deps: GroupCommitDeps): GroupCommit {
   function hotAmong(units: readonly CommandUnit[]): ReadonlySet<CommandUnit> {
     const found = new Set(units.filter((unit) => !isCold(unit)));
     if (found.size === 0 || found.size === units.length) return found;
-    const byAccount = new Map<string, CommandUnit[]>();
-    for (const unit of units) {
-      for (const id of accountsOfUnit(unit)) {
-        byAccount.set(id, [...(byAccount.get(id) ?? []), unit]);
-      }
-    }
+    const sides = units.flatMap((unit) => accountsOfUnit(unit).map((id) => ({ id, unit })));
+    const byAccount = Map.groupBy(sides, ({ id }) => id);
     // Grows while it's gone through.
     for (const unit of found) {
       for (const id of accountsOfUnit(unit)) {
-        for (const other of byAccount.get(id) ?? []) found.add(other);
+        for (const side of byAccount.get(id) ?? []) found.add(side.unit);
         byAccount.delete(id);
       }
     }

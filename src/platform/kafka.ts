@@ -1,5 +1,12 @@
 import { readFileSync } from "node:fs";
-import { Kafka, type KafkaConfig, type SASLOptions, logLevel } from "kafkajs";
+import {
+  Kafka,
+  type KafkaConfig,
+  type Producer,
+  type ProducerConfig,
+  type SASLOptions,
+  logLevel,
+} from "kafkajs";
 import type { KafkaSettings } from "./kafka-settings.ts";
 
 /**
@@ -50,6 +57,18 @@ function hideNegativeTimeouts(): void {
   process.emitWarning = function emitOtherWarnings(...args: unknown[]) {
     if (args[1] !== "TimeoutNegativeWarning") emit(...(args as never[]));
   };
+}
+
+/** A connected producer. Throws kafkajs's errors, and then leaves no connection behind. */
+export async function connectProducer(kafka: Kafka, config: ProducerConfig): Promise<Producer> {
+  const producer = kafka.producer({ allowAutoTopicCreation: false, ...config });
+  try {
+    await producer.connect();
+  } catch (error) {
+    await producer.disconnect().catch(() => undefined);
+    throw error;
+  }
+  return producer;
 }
 
 /** What Kafka says of a message itself, and will say of it every time. */

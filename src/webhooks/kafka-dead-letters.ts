@@ -1,6 +1,6 @@
 import type { IHeaders, Kafka, KafkaMessage, Message, Producer } from "kafkajs";
 import { ensureTopic, type EventTopic } from "../events/kafka-topic.ts";
-import { kafkaRefusal } from "../platform/kafka.ts";
+import { connectProducer, kafkaRefusal } from "../platform/kafka.ts";
 
 /** A message of the events' topic that can't be told to anybody, and why. */
 export interface DeadLetter {
@@ -26,9 +26,7 @@ export function createDeadLetters(kafka: Kafka, events: EventTopic): DeadLetters
   async function connect(): Promise<Producer> {
     const { replicas } = events;
     await ensureTopic(kafka, { name: topic, partitions: 1, replicas, retentionMs: KEPT_MS });
-    const producer = kafka.producer({ allowAutoTopicCreation: false });
-    await producer.connect();
-    return producer;
+    return connectProducer(kafka, {});
   }
 
   /** Whatever it couldn't do, the topic may be gone: the next one makes it anew. */
