@@ -1,9 +1,7 @@
 // What the service needs to be in PostgreSQL: the owner of its database, as docker-compose.yml's
 // first start makes it, and no more.
 import { randomBytes } from "node:crypto";
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, expect, inject, test } from "vitest";
 import { openDatabase } from "../../src/platform/database.ts";
 import { dropPublishedEvents } from "../../src/scheduler/event-partitions.ts";
@@ -19,18 +17,17 @@ let url: string;
 
 beforeAll(async () => {
   empty = await createTestDatabase();
-  const secrets = mkdtempSync(join(tmpdir(), "owner-"));
   const password = randomBytes(8).toString("hex");
-  mkdirSync(join(secrets, "postgres"));
-  writeFileSync(join(secrets, "postgres/owner-password"), `${password}\n`);
-  chmodSync(secrets, 0o755); // PostgreSQL may be another user.
   const there = new URL(empty.url);
+  // Written by PostgreSQL itself, which may be a user who can't enter our folders.
+  const [directory] = await runSql(empty.url, "select current_setting('data_directory')");
+  const secret = `${String(directory)}/${role}`;
+  await runSql(empty.url, `copy (values ('${password}')) to '${secret}'`);
   const sql = readFileSync("deploy/compose/owner.sql", "utf8")
-    .replaceAll("/run/secrets", secrets)
+    .replaceAll("/run/secrets/postgres/owner-password", secret)
     .replaceAll("database payment", `database ${there.pathname.slice(1)}`)
     .replaceAll(/\b(role|owner to) payment\b/g, `$1 ${role}`);
   await runSql(empty.url, sql);
-  rmSync(secrets, { recursive: true });
   there.username = role;
   there.password = password;
   url = there.href;
