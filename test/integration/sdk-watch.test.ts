@@ -121,11 +121,11 @@ test("a loop that is busy for longer than the time-out goes on, though its conne
   const payment = { debtorAccountId: bank, creditorAccountId: till.id, amount: euros("1.00") };
   const beBusy = () => {
     proxy.cutAll();
-    return sleep(400);
+    return sleep(1_000);
   };
   const hold = await client.createPayment({ ...payment, captureMode: "MANUAL" });
   const types = [];
-  for await (const { type } of watcher.watchPayment(hold.id, { timeoutMs: 200 })) {
+  for await (const { type } of watcher.watchPayment(hold.id, { timeoutMs: 500 })) {
     types.push(type);
     await beBusy();
     if (type === "HELD") await client.capturePayment(hold.id);
@@ -133,7 +133,7 @@ test("a loop that is busy for longer than the time-out goes on, though its conne
   }
   expect(types).toEqual(["HELD", "SETTLED", "REFUNDED"]);
   const entries = [];
-  for await (const { entry } of watcher.watchAccount(till.id, { timeoutMs: 200 })) {
+  for await (const { entry } of watcher.watchAccount(till.id, { timeoutMs: 500 })) {
     entries.push(entry?.sequence);
     if (entries.length === 3) break;
     await client.createPayment(payment);
