@@ -120,8 +120,12 @@ export function createApp(options: AppOptions): App {
     const hotAccounts = createHotAccounts({ redisUrl, logger, metrics });
     closers.push(hotAccounts.close);
     const degraded = (): Record<string, string> => {
-      const events = relay?.degraded();
-      return { ...hotAccounts.degraded(), ...(events !== undefined && { events }) };
+      const [events, webhooks] = [relay?.degraded(), notifier?.degraded()];
+      return {
+        ...hotAccounts.degraded(),
+        ...(events !== undefined && { events }),
+        ...(webhooks !== undefined && { webhooks }),
+      };
     };
     const served = { checks, degraded, metrics: metrics.registry };
     const admin = createAdminServer({ host, port: adminPort, ...served });

@@ -8,6 +8,7 @@ const SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 export interface WebhookMetrics {
   readonly observeAttempt: (attempt: { outcome: string; seconds: number }) => void;
   readonly countDeadLetter: () => void;
+  readonly countGap: () => void;
   readonly countDisabled: () => void;
 }
 
@@ -30,6 +31,11 @@ export function createWebhookMetrics({ registry }: Metrics, read: ReadDeliveries
   const deadLetters = new Counter({
     name: "instant_payment_webhook_dead_letters_total",
     help: "Messages of the events' topic that couldn't be told and went to the topic for those",
+    registers,
+  });
+  const gaps = new Counter({
+    name: "instant_payment_webhook_gaps_total",
+    help: "Partitions of the events' topic found with events gone that may not have been read",
     registers,
   });
   const disabled = new Counter({
@@ -56,6 +62,7 @@ export function createWebhookMetrics({ registry }: Metrics, read: ReadDeliveries
   return {
     observeAttempt: ({ outcome, seconds }) => attempts.observe({ outcome }, seconds),
     countDeadLetter: () => deadLetters.inc(),
+    countGap: () => gaps.inc(),
     countDisabled: () => disabled.inc(),
   };
 }

@@ -2,15 +2,21 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Consumer, EachBatchPayload, Kafka, KafkaMessage } from "kafkajs";
 import { createTopicCheck, ensureTopic, type EventTopic } from "../events/kafka-topic.ts";
 import { backoffMs } from "../kernel/backoff.ts";
+import type { Clock } from "../kernel/clock.ts";
 import type { Logger } from "../platform/logger.ts";
 import { createDeadLetters, type DeadLetter } from "./kafka-dead-letters.ts";
-import { BadEventError, type WebhookEvent } from "./plan-deliveries.ts";
+import { createPlaces } from "./kafka-places.ts";
+import type { LoggedEvents } from "./logged-events.ts";
+import type { WebhookEvent } from "./plan-deliveries.ts";
+import { takeByHalves, type TakeEvents } from "./take-events.ts";
 
 /** Reads the events' topic, together with all notifiers. */
 export interface EventConsumer {
   readonly start: () => void;
   /** Throws, with a reason for operators, unless Kafka has the topic. */
   readonly check: () => Promise<void>;
+  /** What of the events may not be told, for operators; undefined if nothing is known. */
+  readonly degraded: () => string | undefined;
   /** Ends after what is being taken, and leaves the partitions to others. */
   readonly stop: () => Promise<void>;
 }
@@ -21,12 +27,13 @@ export interface EventConsumerDeps {
   readonly topic: EventTopic;
   /** Throws if it isn't an event. */
   readonly readEvent: (body: Uint8Array) => WebhookEvent;
-  /**
-   * Does for events what is to be done, once however often they come. Throws BadEventError if one
-   * of them is at fault.
-   */
-  readonly takeEvents: (events: readonly WebhookEvent[]) => Promise<void>;
+  /** Does for events what is to be done, once however often they come. */
+  readonly takeEvents: TakeEvents;
+  /** For events that are gone from Kafka. */
+  readonly log: LoggedEvents;
   readonly onDeadLetter: () => void;
+  readonly onGap: () => void;
+  readonly clock: Clock;
   readonly logger: Logger;
 }
 
@@ -51,10 +58,13 @@ type Beat = () => Promise<void>;
  *    `<topic>.dlq`, so that the partition moves on.
  * 3. Commit the offsets.
  *
- * Whatever else fails is tried again for as long as it takes.
+ * Whatever else fails is tried again for as long as it takes. What is gone from Kafka before it's
+ * read is told, and taken from the log before anything else of its partition.
  */
 export function createEventConsumer(deps: EventConsumerDeps): EventConsumer {
   const { kafka, topic, readEvent, takeEvents, logger } = deps;
+  const groupId = `${topic.name}.webhooks`;
+  const places = createPlaces({ ...deps, topic: topic.name, groupId });
   const stopping = new AbortController();
   const topicCheck = createTopicCheck(kafka, topic.name);
   const deadLetters = createDeadLetters(kafka, topic);
@@ -65,6 +75,7 @@ export function createEventConsumer(deps: EventConsumerDeps): EventConsumer {
       try {
         await consume(() => (failures = 0));
       } catch (err) {
+        if (stopping.signal.aborted) return;
         logger.warn({ err }, "events can't be read from Kafka now");
       }
       await pause(backoffMs(++failures, BACKOFF_MS.first, BACKOFF_MS.most));
@@ -74,8 +85,9 @@ export function createEventConsumer(deps: EventConsumerDeps): EventConsumer {
   /** Reads until it's stopped. Throws what the consumer can't get over by itself. */
   async function consume(onJoined: () => void): Promise<void> {
     await ensureTopic(kafka, topic);
+    await places.settle(stopping.signal);
     const consumer: Consumer = kafka.consumer({
-      groupId: `${topic.name}.webhooks`,
+      groupId,
       sessionTimeout: SESSION_TIMEOUT_MS,
       heartbeatInterval: SESSION_TIMEOUT_MS / 4,
       rebalanceTimeout: 10_000,
@@ -93,7 +105,14 @@ export function createEventConsumer(deps: EventConsumerDeps): EventConsumer {
       await consumer.connect();
       await consumer.subscribe({ topic: topic.name, fromBeginning: true });
       await consumer.run({
-        eachBatch: takeBatch,
+        async eachBatch(payload) {
+          await places.check(payload.batch).catch((error: unknown) => {
+            // At once: kafkajs would try some more times.
+            ended.reject(error);
+            throw error;
+          });
+          await takeBatch(payload);
+        },
         eachBatchAutoResolve: false,
         partitionsConsumedConcurrently: 4,
       });
@@ -121,9 +140,13 @@ export function createEventConsumer(deps: EventConsumerDeps): EventConsumer {
           await payload.heartbeat();
         }
       }
-      payload.resolveOffset(messages.at(-1)!.offset);
+      const { offset } = messages.at(-1)!;
+      payload.resolveOffset(offset);
+      places.moveTo(batch.partition, Number(offset) + 1);
       await payload.heartbeat();
     }
+    // Behind the last message there may be marks of a transaction.
+    places.moveTo(batch.partition, Number(batch.lastOffset()) + 1);
   }
 
   /** Returns those that can't be taken, now or later. */
@@ -137,22 +160,8 @@ export function createEventConsumer(deps: EventConsumerDeps): EventConsumer {
         dead.push({ message, error });
       }
     }
-    return [...dead, ...(await takeAll(read, beat))];
-  }
-
-  /** In their order: all at once, or by halves until who is at fault stands alone. */
-  async function takeAll(read: readonly ReadMessage[], beat: Beat): Promise<DeadLetter[]> {
-    try {
-      await takeEvents(read.map(({ event }) => event));
-      return [];
-    } catch (error) {
-      if (!(error instanceof BadEventError)) throw error;
-      if (read.length === 1) return [{ message: read[0]!.message, error }];
-      await beat();
-      const half = Math.ceil(read.length / 2);
-      const dead = await takeAll(read.slice(0, half), beat);
-      return [...dead, ...(await takeAll(read.slice(half), beat))];
-    }
+    const bad = await takeByHalves(read, takeEvents, beat);
+    return [...dead, ...bad.map(({ one, error }) => ({ message: one.message, error }))];
   }
 
   async function bury(partition: number, dead: readonly DeadLetter[]): Promise<void> {
@@ -174,6 +183,7 @@ export function createEventConsumer(deps: EventConsumerDeps): EventConsumer {
       running = consumeForEver();
     },
     check: topicCheck.check,
+    degraded: places.degraded,
     async stop() {
       stopping.abort();
       await running;

@@ -7,6 +7,7 @@ import { createWebhookMetrics } from "../platform/webhook-metrics.ts";
 import { cleanDeliveries } from "./clean-deliveries.ts";
 import { createDeliveryQueue } from "./delivery-queue.ts";
 import { createEventConsumer, type EventConsumerDeps } from "./kafka-consumer.ts";
+import { createLoggedEvents } from "./logged-events.ts";
 import { createPlanDeliveries } from "./plan-deliveries.ts";
 import { createPostWebhook } from "./post-webhook.ts";
 import { createSender } from "./sender.ts";
@@ -19,6 +20,8 @@ export interface Notifier {
   readonly start: () => void;
   /** Throws, with a reason for operators, if it reads from Kafka and couldn't now. */
   readonly check: () => Promise<void>;
+  /** What of the events may not be told, for operators; undefined if nothing is known. */
+  readonly degraded: () => string | undefined;
   readonly stop: () => Promise<void>;
 }
 
@@ -43,14 +46,18 @@ export function createNotifier(deps: NotifierDeps): Notifier {
   const poster = createPostWebhook(deps);
   const sender = createSender({ queue, poster, clock: systemClock, logger, metrics });
   const plan = createPlanDeliveries(database);
+  const takeEvents = createTakeEvents({ database, plan, written: sender.wake });
   const consumer =
     kafka &&
     createEventConsumer({
       kafka,
       topic,
       readEvent,
-      takeEvents: createTakeEvents({ database, plan, written: sender.wake }),
+      takeEvents,
+      log: createLoggedEvents({ database, readEvent, takeEvents, logger }),
       onDeadLetter: metrics.countDeadLetter,
+      onGap: metrics.countGap,
+      clock: systemClock,
       logger,
     });
   const stopping = new AbortController();
@@ -74,6 +81,7 @@ export function createNotifier(deps: NotifierDeps): Notifier {
       cleaning = cleanForEver();
     },
     check: async () => consumer?.check(),
+    degraded: () => consumer?.degraded(),
     async stop() {
       stopping.abort();
       await consumer?.stop();

@@ -94,7 +94,7 @@ describe("No event is at fault", () => {
   });
 });
 
-async function expectPassing(taking: Promise<void>): Promise<void> {
+async function expectPassing(taking: Promise<unknown>): Promise<void> {
   const error: unknown = await taking.catch((reason: unknown) => reason);
   expect(error).toBeInstanceOf(Error);
   expect(error).not.toBeInstanceOf(BadEventError);

@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import type { DestinationStream } from "pino";
 import { createApp } from "../../src/app.ts";
 import { type Environment, readConfig } from "../../src/config.ts";
 import { createLogger } from "../../src/platform/logger.ts";
@@ -17,9 +18,12 @@ export interface TestApp {
 
 /**
  * Starts the service on free ports of the loopback, with further settings if given: also a
- * `DATABASE_URL`, in place of a database that is dropped by `stop`.
+ * `DATABASE_URL`, in place of a database that is dropped by `stop`. Its log goes to `log`, if given.
  */
-export async function startTestApp(settings: Environment = {}): Promise<TestApp> {
+export async function startTestApp(
+  settings: Environment = {},
+  log?: DestinationStream,
+): Promise<TestApp> {
   const database = settings["DATABASE_URL"] ? undefined : await createMigratedDatabase();
   const adminKey = randomBytes(32).toString("base64url");
   const config = readConfig(
@@ -33,7 +37,7 @@ export async function startTestApp(settings: Environment = {}): Promise<TestApp>
       ...settings,
     },
   );
-  const app = createApp({ config, adminKey, logger: createLogger(config.LOG_LEVEL) });
+  const app = createApp({ config, adminKey, logger: createLogger(config.LOG_LEVEL, log) });
   const { apiUrl = "", adminUrl } = await app.start();
   return {
     apiUrl,
