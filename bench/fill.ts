@@ -143,7 +143,6 @@ const WRITE = `,
   keys as (
     insert into idempotency_key (owner_id, key, request_digest, payment_id, create_time)
     select owner, key, sha256(key::bytea), id, at from made)
-  insert into payment_event (payment_id, sequence, create_time, event_id, shard, payload,
-    publish_time)
+  insert into payment_event (payment_id, sequence, create_time, event_id, shard, payload)
   select id, 1, at, event_id, abs(hashtext(name)) % 64,
-    decode(repeat('00', 320), 'hex'), at from made`;
+    decode(repeat('00', 320), 'hex') from made`;

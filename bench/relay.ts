@@ -34,7 +34,7 @@ export async function startRelayOf(databaseUrl: string, kafka: KafkaService): Pr
   async function unpublished(): Promise<number> {
     const client = new Client({ connectionString: databaseUrl });
     await client.connect();
-    const text = "select count(*)::int as n from payment_event where publish_time is null";
+    const text = "select count(*)::int as n from unpublished_event";
     const { rows } = await client.query<{ n: number }>(text);
     await client.end();
     return rows[0]?.n ?? 0;

@@ -2,6 +2,7 @@ import { AccountEntity } from "./accounts/account.entity.ts";
 import { PaymentEventEntity } from "./events/payment-event.entity.ts";
 import { ApiKeyEntity } from "./keys/api-key.entity.ts";
 import { RelayEntity, RelayLeaseEntity } from "./events/relay-lease.entity.ts";
+import { UnpublishedEventEntity } from "./events/unpublished-event.entity.ts";
 import { EntryEntity } from "./ledger/entry.entity.ts";
 import { IdempotencyKeyEntity } from "./payments/idempotency-key.entity.ts";
 import { PaymentEntity } from "./payments/payment.entity.ts";
@@ -15,6 +16,7 @@ export const entities = [
   EntryEntity,
   IdempotencyKeyEntity,
   PaymentEventEntity,
+  UnpublishedEventEntity,
   ApiKeyEntity,
   RelayEntity,
   RelayLeaseEntity,

@@ -18,8 +18,9 @@ export interface Outbox {
    */
   unpublished(shards: readonly number[]): Promise<OutboxEvent[]>;
   /**
-   * Marks events as published, as far as the epoch of their shard is still the one given: whoever
-   * has taken the shard since then decides about them. PostgreSQL's time in ms since 1970.
+   * Marks events as published, so that they wait no more, as far as the epoch of their shard is
+   * still the one given: whoever has taken the shard since then decides about them. PostgreSQL's
+   * time in ms since 1970.
    */
   mark(events: readonly OutboxEvent[], epochs: ReadonlyMap<number, number>): Promise<number>;
   backlog(): Promise<Backlog>;
@@ -31,43 +32,43 @@ const MAX_EVENTS_OF_A_SHARD = 64;
 const MAX_COUNTED = 1_000_000;
 
 /**
- * Found by the flag, not by `id > last`: a transaction may commit an event after later ones. An
+ * Found by what waits, not by `id > last`: a transaction may commit an event after later ones. An
  * event's row comes after the row of its payment's earlier event, so order by id is the payment's.
+ * The limit of one has PostgreSQL look each up by its key instead of reading the log for a join.
  */
 const UNPUBLISHED = `
-  select e.shard, e.id, e.event_id, e.payment_id, e.sequence,
-    (extract(epoch from e.create_time) * 1000)::float8 as occur_time_ms, e.payload, e.traceparent
-  from unnest($1::smallint[]) as leased(shard) cross join lateral (
-    select shard, id, event_id, payment_id, sequence, create_time, payload, traceparent
-    from payment_event
-    where shard = leased.shard and publish_time is null
-    order by id limit ${MAX_EVENTS_OF_A_SHARD}) e
-  limit ${MAX_EVENTS}`;
+  select u.shard, u.id, e.event_id, u.payment_id, u.sequence,
+    (extract(epoch from u.create_time) * 1000)::float8 as occur_time_ms, e.payload, e.traceparent
+  from (
+    select first.* from unnest($1::smallint[]) as leased(shard) cross join lateral (
+      select * from unpublished_event where shard = leased.shard
+      order by id limit ${MAX_EVENTS_OF_A_SHARD}) first
+    limit ${MAX_EVENTS}) u
+  cross join lateral (
+    select event_id, payload, traceparent from payment_event
+    where payment_id = u.payment_id and sequence = u.sequence and create_time = u.create_time
+    limit 1) e`;
 
 /**
- * By the primary key, of which PostgreSQL can't think that reading the whole index of what isn't
- * published would be quicker. The bounds are there for it to open their partitions alone.
+ * Looked up one by one: a plain join PostgreSQL may think quicker by reading all that waits. A row
+ * stays in its place until it's deleted, so what is found there is what was looked up.
  */
 const mark = (effect?: MarkEffect) => `
   with marked as (
-    update payment_event e set publish_time = clock_timestamp()
-    from unnest($1::uuid[], $2::int[], $3::float8[], $4::smallint[], $5::bigint[])
-      as p(payment_id, sequence, ms, shard, epoch)
-    join relay_lease l on l.shard = p.shard and l.epoch = p.epoch
-    where e.payment_id = p.payment_id and e.sequence = p.sequence and e.publish_time is null
-      and e.create_time = to_timestamp(p.ms / 1000)
-      and e.create_time between to_timestamp($6::float8 / 1000) and to_timestamp($7::float8 / 1000)
-    returning e.event_id)
-  ${effect ? `, led_to as (${effect.insert(8)})` : ""}
+    delete from unpublished_event where ctid = any(array(
+      select u.ctid from unnest($1::smallint[], $2::bigint[], $3::bigint[]) as p(shard, id, epoch)
+      join relay_lease l on l.shard = p.shard and l.epoch = p.epoch
+      cross join lateral (
+        select ctid from unpublished_event where shard = p.shard and id = p.id limit 1) u))
+    returning payment_id, sequence)
+  ${effect ? `, led_to as (${effect.insert(4)})` : ""}
   select (extract(epoch from clock_timestamp()) * 1000)::float8 as now`;
 
 const BACKLOG = `
-  select (select count(*) from (select from payment_event where publish_time is null
-      limit ${MAX_COUNTED}) u)::int as events,
-    coalesce(extract(epoch from clock_timestamp() - min(e.create_time)), 0)::float8 as oldest
+  select (select count(*) from (select from unpublished_event limit ${MAX_COUNTED}) u)::int as events,
+    coalesce(extract(epoch from clock_timestamp() - min(u.create_time)), 0)::float8 as oldest
   from generate_series(0, ${SHARDS - 1}) as every(shard) cross join lateral (
-    select create_time from payment_event where shard = every.shard and publish_time is null
-    order by id limit 1) e`;
+    select create_time from unpublished_event where shard = every.shard order by id limit 1) u`;
 
 interface OutboxRow {
   readonly shard: number;
@@ -80,7 +81,7 @@ interface OutboxRow {
   readonly traceparent: string | null;
 }
 
-/** Reads and marks the rows of `payment_event`, with what marking leads to. */
+/** Reads the events that `unpublished_event` lists; a mark takes them off, with what it leads to. */
 export function createOutbox(
   { outboxPool: pool }: Pick<Database, "outboxPool">,
   effect?: MarkEffect,
@@ -105,18 +106,13 @@ export function createOutbox(
       }));
     },
     async mark(events, epochs) {
-      const times = events.map(({ occurTimeMs }) => occurTimeMs);
       const { rows } = await pool.query<{ now: number }>({
         name: effect ? "outbox-mark-with-effect" : "outbox-mark",
         text: markText,
         values: [
-          events.map(({ paymentId }) => paymentId),
-          events.map(({ sequence }) => sequence),
-          times,
           events.map(({ shard }) => shard),
+          events.map(({ id }) => id),
           events.map(({ shard }) => epochs.get(shard)),
-          Math.min(...times),
-          Math.max(...times),
           ...((await effect?.valuesOf(events)) ?? []),
         ],
       });

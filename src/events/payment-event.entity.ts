@@ -21,6 +21,5 @@ export const PaymentEventEntity = defineEntity({
     payload: p.blob(),
     /** Of the call that made the change (W3C Trace Context); null if nobody's did. */
     traceparent: p.text().strictNullable(),
-    publishTime: p.datetime(3).strictNullable(),
   },
 });

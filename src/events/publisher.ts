@@ -39,7 +39,8 @@ export interface MarkEffect {
   readonly isWanted: () => Promise<boolean>;
   /**
    * An `insert` that becomes a part of the statement that marks events, so that both happen or
-   * neither. Its parameters begin at `$first`; `marked (event_id)` has the events that are marked.
+   * neither. Its parameters begin at `$first`; `marked (payment_id, sequence)` has the events
+   * that are marked.
    */
   readonly insert: (first: number) => string;
   readonly valuesOf: (events: readonly OutboxEvent[]) => Promise<unknown[]>;

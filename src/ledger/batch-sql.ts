@@ -1,6 +1,7 @@
 import type { EntityName, EntityProperty, MikroORM } from "@mikro-orm/postgresql";
 import { AccountEntity } from "../accounts/account.entity.ts";
 import { PaymentEventEntity } from "../events/payment-event.entity.ts";
+import { UnpublishedEventEntity } from "../events/unpublished-event.entity.ts";
 import { IdempotencyKeyEntity } from "../payments/idempotency-key.entity.ts";
 import type { KeyedCommand } from "../payments/payment-command.ts";
 import { PaymentEntity, type PaymentRow } from "../payments/payment.entity.ts";
@@ -113,6 +114,8 @@ export function createBatchSql(orm: MikroORM, guards: Guards): BatchSql {
   const payment = tableOf(orm, PaymentEntity);
   const entry = tableOf(orm, EntryEntity);
   const event = pick(tableOf(orm, PaymentEventEntity), EVENT_COLUMNS);
+  const waiting = tableOf(orm, UnpublishedEventEntity);
+  const waitingColumns = columnsOf(waiting).join(", ");
   const key = tableOf(orm, IdempotencyKeyEntity);
   const loaded = pick(tableOf(orm, AccountEntity), LOADED_ACCOUNT);
   const set = columnsOf(pick(account, ACCOUNT_CHANGES)).map((name) => `${name} = u.${name}`);
@@ -152,7 +155,8 @@ export function createBatchSql(orm: MikroORM, guards: Guards): BatchSql {
       from unnest($1::${account.name}[]) u where ${matches} returning 1),
     paid as (${insertSql(payment, 2)}),
     posted as (${insertSql(entry, 3)}),
-    logged as (${insertSql(event, 4)})
+    logged as (${insertSql(event, 4)} returning ${waitingColumns}),
+    waiting as (insert into ${waiting.name} (${waitingColumns}) select ${waitingColumns} from logged)
     select expect_rows((select count(*) from booked), cardinality($1::${account.name}[]))`,
     keyValues: (layouts, rows) => [encode(layouts, key, rows)],
     writeValues: (layouts, rows) => [

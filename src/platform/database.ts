@@ -82,7 +82,9 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
     ...connection,
     // Statistics of a queue are old as soon as they're made. By them PostgreSQL reads all that waits
     // and sorts it, to take the first few: ten times the cost for each event of a backlog.
-    options: "-c plan_cache_mode=force_generic_plan -c enable_bitmapscan=off -c enable_sort=off",
+    options:
+      "-c plan_cache_mode=force_generic_plan -c jit=off -c enable_seqscan=off " +
+      "-c enable_bitmapscan=off -c enable_sort=off",
     max: OUTBOX_CONNECTIONS,
   });
   const watchPool = new Pool({

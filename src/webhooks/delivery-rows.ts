@@ -8,7 +8,7 @@ export const KEPT_DAYS = 30;
 
 /**
  * The statement that writes deliveries, once however often it's run. Its parameters begin at
- * `$first`; `condition` may look at `d.event_id`.
+ * `$first`; `condition` may look at `d.payment_id` and `d.sequence`.
  */
 export function insertDeliveries(first: number, condition = "true"): string {
   const types = ["uuid", "uuid", "uuid", "uuid", "int", "text", "text", "float8"];

@@ -36,9 +36,10 @@ const ARE_MISSED = {
  */
 const PAGE = {
   name: "webhooks-logged-events",
-  text: `select payment_id, sequence, payload from payment_event
+  text: `select payment_id, sequence, payload from payment_event e
     where (payment_id, sequence) > ($1::uuid, $2::int) and shard = any($3::smallint[])
-      and publish_time is not null and create_time > now() - interval '${KEPT_DAYS} days'
+      and not exists (select from unpublished_event u where u.shard = e.shard and u.id = e.id)
+      and create_time > now() - interval '${KEPT_DAYS} days'
     order by payment_id, sequence limit ${PAGE_ROWS}`,
 };
 const BEFORE_ALL = { payment_id: "00000000-0000-0000-0000-000000000000", sequence: 0 };

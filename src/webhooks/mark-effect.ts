@@ -26,7 +26,11 @@ export function createWebhookEffect(deps: {
       const { rows } = await deps.database.outboxPool.query<{ wanted: boolean }>(IS_WANTED);
       return rows[0]!.wanted;
     },
-    insert: (first) => insertDeliveries(first, "d.event_id in (select event_id from marked)"),
+    insert: (first) =>
+      insertDeliveries(
+        first,
+        "(d.payment_id, d.sequence) in (select payment_id, sequence from marked)",
+      ),
     valuesOf: async (events) =>
       deliveryValues(await plan(events.map(({ payload }) => deps.readEvent(payload)))),
     written: deps.written,

@@ -62,9 +62,7 @@ async function readiness(app: TestApp): Promise<[number, unknown]> {
 }
 
 const unpublished = async () =>
-  (await runSql(database.url, "select count(*)::int from payment_event where publish_time is null"))
-    .flat()
-    .join();
+  (await runSql(database.url, "select count(*)::int from unpublished_event")).flat().join();
 
 async function pay(
   count: number,

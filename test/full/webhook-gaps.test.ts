@@ -88,7 +88,7 @@ async function publish(payments: number): Promise<void> {
     await change.capture(held.payment, 1n, false);
     await change.cancel(held.payment);
   }
-  const unpublished = "select count(*)::int from payment_event where publish_time is null";
+  const unpublished = "select count(*)::int from unpublished_event";
   const isPublished = async () => (await runSql(used.url, unpublished))[0]![0] === 0;
   await until(isPublished, "all is published");
 }

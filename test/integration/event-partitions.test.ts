@@ -29,14 +29,16 @@ async function payDaysAgo(daysAgo: number, published: boolean): Promise<string> 
   await used.ledger.openFunded(100n);
   const [row] = await runSql(used.url, "select id from payment order by id desc limit 1");
   const id = row![0] as string;
-  await runSql(
-    used.url,
-    `update payment_event set create_time = create_time - $2 * interval '1 day',
-       publish_time = case when $3 then clock_timestamp() end where payment_id = $1`,
-    [id, daysAgo, published],
-  );
+  for (const table of ["payment_event", "unpublished_event"]) {
+    const set = `create_time = create_time - $2 * interval '1 day'`;
+    await runSql(used.url, `update ${table} set ${set} where payment_id = $1`, [id, daysAgo]);
+  }
+  if (published) await publish(id);
   return id;
 }
+
+const publish = (id: string) =>
+  runSql(used.url, "delete from unpublished_event where payment_id = $1", [id]);
 
 const eventDays = async () =>
   (
@@ -56,7 +58,7 @@ async function drop(): Promise<string[]> {
   return dropped;
 }
 
-test("Days that are a week old go once all their events are published, and no others", async () => {
+test("Days that are a week old go once all until their end is published, and no others", async () => {
   const [tenth, ninth, eighth, seventh] = [
     await addDay(10),
     await addDay(9),
@@ -65,14 +67,14 @@ test("Days that are a week old go once all their events are published, and no ot
   ];
   await payDaysAgo(10, true);
   const waiting = await payDaysAgo(9, false);
-  expect(await drop()).toEqual([tenth, eighth]);
-  expect(await eventDays()).toEqual(expect.arrayContaining([ninth, seventh]));
+  await payDaysAgo(8, true);
+  expect(await drop()).toEqual([tenth]);
+  expect(await eventDays()).toEqual(expect.arrayContaining([ninth, eighth, seventh]));
   expect(await drop()).toEqual([]);
-  await runSql(used.url, "update payment_event set publish_time = now() where payment_id = $1", [
-    waiting,
-  ]);
-  expect(await Promise.all([drop(), drop(), drop()])).toContainEqual([ninth]);
-  expect(await eventDays()).not.toContain(ninth);
+  await publish(waiting);
+  expect(await Promise.all([drop(), drop(), drop()])).toContainEqual([ninth, eighth]);
+  const days = await eventDays();
+  expect([ninth, eighth, seventh].map((day) => days.includes(day))).toEqual([false, false, true]);
 });
 
 test("What an interrupted run has left is finished by the next", async () => {

@@ -3,7 +3,7 @@ import { Client } from "pg";
 import { describe, expect, test } from "vitest";
 import { RefusedEventsError, type OutboxEvent } from "../../src/events/publisher.ts";
 import { shardOf } from "../../src/events/shard.ts";
-import { createKeepingPublisher, until } from "../support/relay.ts";
+import { ADD_EVENT, createKeepingPublisher, until } from "../support/relay.ts";
 import { runSql } from "../support/sql.ts";
 import { expectFollowed, useRelays } from "../support/use-relays.ts";
 
@@ -31,13 +31,7 @@ describe("A relay", () => {
     // Five more changes of it, among those of others; one event each, as the ledger writes them.
     for (let sequence = 2; sequence <= 6; sequence++) {
       await used.pay(20);
-      await runSql(
-        used.database.url,
-        `insert into payment_event (payment_id, sequence, create_time, event_id, shard, payload)
-         select payment_id, $2, create_time, $3, shard, payload from payment_event
-         where payment_id = $1 and sequence = 1`,
-        [paymentId, sequence, randomUUID()],
-      );
+      await runSql(used.database.url, ADD_EVENT, [paymentId, sequence, randomUUID()]);
     }
     await used.start(publisher);
     await until(() => publisher.kept.length === 106, "all events are published");
@@ -58,11 +52,7 @@ describe("A relay", () => {
     await slow.connect();
     await slow.query("begin");
     // Its id is drawn here, before those of the payments that follow.
-    await slow.query(
-      `insert into payment_event (payment_id, sequence, create_time, event_id, shard, payload)
-       select payment_id, 2, create_time, $2, shard, payload from payment_event where payment_id = $1`,
-      [model, randomUUID()],
-    );
+    await slow.query(ADD_EVENT, [model, 2, randomUUID()]);
     const others = await used.pay(200);
     await until(() => publisher.kept.length === 201, "the others' events are published");
     expect(new Set(publisher.kept.map(({ paymentId }) => paymentId))).toEqual(

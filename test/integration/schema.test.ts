@@ -19,7 +19,7 @@ const ONLY_IN_MIGRATIONS = [
   /drop constraint .*_check"$/,
   /^drop trigger if exists "(entry_append_only|payment_(kept|transition))"/,
   /^drop function if exists "(entry_entry_append_only_fn|payment_payment_(kept|transition)_fn|expect_rows)"/,
-  /^drop index "(payment_(event_time|event_unpublished|due|expire)|webhook_delivery_(due|order))_index"$/,
+  /^drop index "(payment_(event_time|due|expire)|webhook_delivery_(due|order))_index"$/,
   // It is there, but MikroORM reads it otherwise than it writes it.
   /^alter table "payment_event" alter column "id" set default nextval\('payment_event_id_seq'\)$/,
 ];

@@ -8,7 +8,8 @@ const used = useLedger();
 
 /** Everything that is stored, as one text. */
 async function everything(): Promise<unknown> {
-  const tables = ["account", "payment", "entry", "idempotency_key", "payment_event"];
+  const ofPayments = ["payment", "entry", "idempotency_key", "payment_event", "unpublished_event"];
+  const tables = ["account", ...ofPayments];
   const rows = tables.map((table) => runSql(used.url, `select t::text from ${table} t order by 1`));
   return Promise.all(rows);
 }

@@ -95,7 +95,7 @@ function randomPayment({ accountIds }: LoadOptions, idempotencyKey: string): Tes
 export async function untilPublished(databaseUrl: string): Promise<void> {
   await until(
     async () => {
-      const text = "select exists (select from payment_event where publish_time is null)";
+      const text = "select exists (select from unpublished_event)";
       return (await runSql(databaseUrl, text)).flat()[0] === false;
     },
     "all events are published",

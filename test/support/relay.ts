@@ -74,6 +74,15 @@ export async function startTestRelay(url: string, publisher: Publisher): Promise
   };
 }
 
+/** A further change's event of payment $1 with sequence $2 and id $3, as the ledger writes it. */
+export const ADD_EVENT = `
+  with logged as (
+    insert into payment_event (payment_id, sequence, create_time, event_id, shard, payload)
+    select payment_id, $2, create_time, $3, shard, payload from payment_event
+    where payment_id = $1 and sequence = 1
+    returning shard, id, payment_id, sequence, create_time)
+  insert into unpublished_event select * from logged`;
+
 /** The parts of a published event by which a consumer follows its payment. */
 export function toSeenEvent({ payload }: Pick<OutboxEvent, "payload">): SeenEvent {
   const { eventId, sequence, payment } = fromBinary(PaymentEventSchema, payload);

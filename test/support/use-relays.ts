@@ -66,7 +66,7 @@ export function useRelays(): UsedRelays {
       return paid.map(({ payment }) => payment.id);
     },
     async unpublishedRows() {
-      const text = "select count(*)::int from payment_event where publish_time is null";
+      const text = "select count(*)::int from unpublished_event";
       return (await runSql(database.url, text))[0]![0] as number;
     },
   };

@@ -176,14 +176,22 @@ const statements = [
     shard smallint not null,
     payload bytea not null,
     traceparent text,
-    publish_time timestamptz(3),
     primary key (payment_id, sequence, create_time),
     constraint payment_event_shard_check check (shard between 0 and 63)
   ) partition by range (create_time)`,
   // For looking at the log by time: next to nothing to keep, since rows come in order of time.
   `create index payment_event_time_index on payment_event using brin (create_time)`,
-  `create index payment_event_unpublished_index on payment_event (shard, id)
-    where publish_time is null`,
+  // A queue: what was taken from it has to be cleared away often, however long it is. Its end isn't
+  // given back to the disk, for which payments might have to wait.
+  `create table unpublished_event (
+    shard smallint not null,
+    id bigint not null,
+    payment_id uuid not null,
+    sequence int not null,
+    create_time timestamptz(3) not null,
+    primary key (shard, id)
+  ) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 10000,
+    vacuum_truncate = off)`,
 
   `create table api_key (
     id uuid primary key,
