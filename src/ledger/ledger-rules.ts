@@ -160,6 +160,13 @@ export const LEDGER_RULES = {
     select e.payment_id as subject_id, format('event %s', e.event_id) as detail
     from payment_event e where not exists (select from payment p where p.id = e.payment_id)`,
 
+  UNPUBLISHED_WITHOUT_EVENT: `
+    select u.payment_id as subject_id, format('event %s of shard %s waits to be published, but isn''t in the log',
+      u.id, u.shard) as detail
+    from unpublished_event u where not exists (select from payment_event e
+      where (e.payment_id, e.sequence, e.create_time, e.id, e.shard)
+        = (u.payment_id, u.sequence, u.create_time, u.id, u.shard))`,
+
   PAYMENT_KEY_WRONG: `
     select p.id as subject_id, format('key %L leads to %s', p.idempotency_key,
       coalesce(k.payment_id::text, 'nothing')) as detail

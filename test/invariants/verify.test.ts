@@ -175,6 +175,12 @@ const DAMAGE: Readonly<Record<RuleName, Readonly<Record<string, string>>>> = {
   EVENT_WITHOUT_PAYMENT: {
     "a declined payment that is gone": `delete from payment where id = ${DECLINED}`,
   },
+  UNPUBLISHED_WITHOUT_EVENT: {
+    "an event that is gone before it was published": `delete from payment_event
+      where payment_id = ${PAID}`,
+    "an event that waits among those of another shard": `update unpublished_event
+      set shard = (shard + 1) % 64 where payment_id = ${PAID}`,
+  },
   PAYMENT_KEY_WRONG: {
     "a key that is gone": `delete from idempotency_key where key = 'third'`,
     "a key that leads to another payment": `update idempotency_key set payment_id = ${DECLINED}

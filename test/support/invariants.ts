@@ -112,6 +112,13 @@ const BREACHES: Readonly<Record<string, string>> = {
     where not exists (select from account a where a.owner_id = w.owner_id
       and a.id in (p.debtor_account_id, p.creditor_account_id))`,
 
+  "what waits to be published is an event of the log": `
+    select format('%s of %s', id, payment_id) from unpublished_event
+    except select format('%s of %s', id, payment_id) from payment_event
+    union all
+    select format('shard %s: %s', shard, id) from unpublished_event
+    except select format('shard %s: %s', shard, id) from payment_event`,
+
   "a key leads to its payment and a payment has one key": `
     select format('%s of %s: %s', k.key, k.owner_id, k.payment_id) from idempotency_key k
     where not exists (select from payment p where p.id = k.payment_id)
