@@ -1,71 +1,30 @@
 import type { Client } from "@connectrpc/connect";
 import {
   type AccountService,
-  AccountStatus as WireStatus,
-  CreateAccountRequestSchema,
-  ListAccountsRequestSchema,
-  ListEntriesRequestSchema,
-  OverdraftMode as WireOverdraftMode,
-  UpdateAccountRequestSchema,
   WatchAccountRequestSchema,
 } from "../../gen/instantpayment/v1/account_service_pb.ts";
 import type { Account, Balance, Entry, StatementPage } from "./account.ts";
 import type { AccountUpdate } from "./account.ts";
 import { accountFromWire, balanceFromWire, entryFromWire, updateFromWire } from "./account.ts";
+import {
+  ACCOUNT_CHANGE,
+  type AccountChange,
+  type AccountFilter,
+  BALANCE_OPTIONS,
+  type BalanceOptions,
+  createAccountRequest,
+  type EntryFilter,
+  listAccountsRequest,
+  listEntriesRequest,
+  type NewAccount,
+  updateAccountRequest,
+} from "./account-request.ts";
 import type { Follow, WatchOptions } from "./follow.ts";
-import { randomId } from "./ids.ts";
-import { fromMinorUnits, positiveMinorUnits } from "./money.ts";
-import { createPaged, type Page, type Paged, type PageOptions } from "./paging.ts";
+import { onlyKnown } from "./members.ts";
+import { fromMinorUnits } from "./money.ts";
+import { createPaged, type Page, type Paged } from "./paging.ts";
 import type { CallOptions, MakeCall } from "./retry.ts";
-import { bigintOf, type NameIn, numberOf, requestOf, timestampOf } from "./wire.ts";
-
-/** An account to open. */
-export interface NewAccount {
-  /** The currency's code of ISO 4217, for example `EUR`. */
-  readonly currencyCode: string;
-  /** A UUID; made by the client if absent and kept over its retries. */
-  readonly accountId?: string | undefined;
-  /** Whose account it is; the caller's own if absent. */
-  readonly ownerId?: string;
-  readonly overdraftMode?: NameIn<typeof WireOverdraftMode>;
-  /** For overdraft mode LIMITED: how far below zero it may go, as a decimal. */
-  readonly overdraftLimit?: string;
-  readonly metadata?: Readonly<Record<string, string>>;
-}
-
-/** What to change of an account. What isn't given stays. */
-export interface AccountChange {
-  /** The version that the change is based on: another one by now is ACCOUNT_VERSION_MISMATCH. */
-  readonly version?: number;
-  readonly status?: NameIn<typeof WireStatus>;
-  readonly overdraftMode?: NameIn<typeof WireOverdraftMode>;
-  /** As a decimal in the account's currency, for overdraft mode LIMITED. */
-  readonly overdraftLimit?: string;
-  /** The new metadata in whole; `{}` removes all. */
-  readonly metadata?: Readonly<Record<string, string>>;
-}
-
-/** Which accounts to list; what isn't given doesn't filter. */
-export interface AccountFilter extends PageOptions, CallOptions {
-  readonly ownerId?: string;
-  readonly status?: NameIn<typeof WireStatus>;
-}
-
-/** Which entries to list: after a sequence, or of a time. */
-export interface EntryFilter extends PageOptions, CallOptions {
-  /** Only entries above this sequence. Not together with the times. */
-  readonly afterSequence?: number;
-  /** Only entries booked at this moment or later. */
-  readonly startTime?: Date;
-  /** Only entries booked before this moment. */
-  readonly endTime?: Date;
-}
-
-/** What getBalance takes. */
-export interface BalanceOptions extends CallOptions {
-  /** The past moment to ask about; now if absent. */
-  readonly readTime?: Date;
-}
+import { bigintOf, requestOf, timestampOf } from "./wire.ts";
 
 /** The methods for accounts. */
 export interface AccountMethods {
@@ -121,11 +80,9 @@ export function createAccountMethods(deps: {
     },
 
     listAccounts(filter = {}) {
-      const { ownerId, pageSize } = filter;
-      const status = numberOf(WireStatus, filter.status, "status");
-      const request = requestOf(ListAccountsRequestSchema, { ownerId, status, pageSize });
-      return createPaged<Account, Page<Account>>(filter.pageToken, async (pageToken) => {
-        const { accounts, nextPageToken } = await makeCall(read, filter, (attempt) =>
+      const request = listAccountsRequest(filter);
+      return createPaged<Account, Page<Account>>(filter, async (pageToken, options) => {
+        const { accounts, nextPageToken } = await makeCall(read, options, (attempt) =>
           rpc.listAccounts({ ...request, pageToken }, attempt),
         );
         return { items: accounts.map((account) => accountFromWire(account)), nextPageToken };
@@ -133,8 +90,8 @@ export function createAccountMethods(deps: {
     },
 
     async updateAccount(accountId, change, options = {}) {
+      const { overdraftLimit } = onlyKnown(change, ACCOUNT_CHANGE, "change");
       // Only the account knows what its limit's decimals mean.
-      const { overdraftLimit } = change;
       const currencyCode =
         overdraftLimit === undefined ? "" : (await getAccount(accountId, options)).currencyCode;
       const request = updateAccountRequest(accountId, change, currencyCode);
@@ -144,8 +101,9 @@ export function createAccountMethods(deps: {
       return accountFromWire(answer.account!);
     },
 
-    async getBalance(accountId, options = {}) {
-      const readTime = timestampOf(options.readTime, "readTime");
+    async getBalance(accountId, given = {}) {
+      const { readTime: moment, ...options } = onlyKnown(given, BALANCE_OPTIONS, "options");
+      const readTime = timestampOf(moment, "readTime");
       const answer = await makeCall(read, options, (attempt) =>
         rpc.getBalance({ accountId, readTime }, attempt),
       );
@@ -155,9 +113,9 @@ export function createAccountMethods(deps: {
     listEntries(accountId, filter = {}) {
       const request = listEntriesRequest(accountId, filter);
       let currencyCode: string | undefined;
-      return createPaged<Entry, StatementPage>(filter.pageToken, async (pageToken) => {
-        const currency = (currencyCode ??= (await getAccount(accountId, filter)).currencyCode);
-        const answer = await makeCall(read, filter, (attempt) =>
+      return createPaged<Entry, StatementPage>(filter, async (pageToken, options) => {
+        const currency = (currencyCode ??= (await getAccount(accountId, options)).currencyCode);
+        const answer = await makeCall(read, options, (attempt) =>
           rpc.listEntries({ ...request, pageToken }, attempt),
         );
         return {
@@ -190,47 +148,4 @@ export function createAccountMethods(deps: {
       }, options);
     },
   };
-}
-
-function createAccountRequest(account: NewAccount) {
-  const { accountId = randomId(), ownerId, currencyCode, overdraftLimit, metadata } = account;
-  return requestOf(CreateAccountRequestSchema, {
-    accountId,
-    ownerId,
-    currencyCode,
-    overdraftMode: numberOf(WireOverdraftMode, account.overdraftMode, "overdraftMode"),
-    overdraftLimitMinor: limitMinor(overdraftLimit, currencyCode),
-    metadata,
-  });
-}
-
-function limitMinor(limit: string | undefined, currencyCode: string): bigint | undefined {
-  if (limit === undefined) return undefined;
-  return positiveMinorUnits(limit, currencyCode, {
-    value: "overdraftLimit",
-    currencyCode: "currencyCode",
-  });
-}
-
-function updateAccountRequest(accountId: string, change: AccountChange, currencyCode: string) {
-  const { version, overdraftLimit, metadata } = change;
-  return requestOf(UpdateAccountRequestSchema, {
-    accountId,
-    version: bigintOf(version, "version"),
-    status: numberOf(WireStatus, change.status, "status"),
-    overdraftMode: numberOf(WireOverdraftMode, change.overdraftMode, "overdraftMode"),
-    overdraftLimitMinor: limitMinor(overdraftLimit, currencyCode),
-    metadata,
-    clearMetadata: metadata !== undefined && Object.keys(metadata).length === 0,
-  });
-}
-
-function listEntriesRequest(accountId: string, filter: EntryFilter) {
-  return requestOf(ListEntriesRequestSchema, {
-    accountId,
-    afterSequence: bigintOf(filter.afterSequence, "afterSequence"),
-    startTime: timestampOf(filter.startTime, "startTime"),
-    endTime: timestampOf(filter.endTime, "endTime"),
-    pageSize: filter.pageSize,
-  });
 }

@@ -5,8 +5,10 @@ import {
 } from "../../gen/instantpayment/v1/payment_service_pb.ts";
 import type { InstantPaymentError } from "./error.ts";
 import { batchError } from "./failure.ts";
-import { createPaymentRequest, type NewPayment, type Payment, paymentFromWire } from "./payment.ts";
-import type { CallOptions, MakeCall } from "./retry.ts";
+import { type MembersOf, onlyKnown } from "./members.ts";
+import { type Payment, paymentFromWire } from "./payment.ts";
+import { createPaymentRequest, type NewPayment } from "./payment-request.ts";
+import { CALL_OPTIONS, type CallOptions, type MakeCall } from "./retry.ts";
 import { requestOf } from "./wire.ts";
 
 /** How a batch of payments is made. */
@@ -14,6 +16,8 @@ export interface BatchOptions extends CallOptions {
   /** True: all settle or nothing is written. Default false: each for itself. */
   readonly atomic?: boolean;
 }
+
+const BATCH_OPTIONS: MembersOf<BatchOptions> = { ...CALL_OPTIONS, atomic: true };
 
 /** What became of one payment of a batch: the payment, or why there is none. */
 export interface BatchResult {
@@ -43,8 +47,12 @@ export function createBatchMethods(deps: {
 }): BatchMethods {
   const { rpc, makeCall } = deps;
   return {
-    async batchCreatePayments(payments, { atomic, ...options } = {}) {
-      const requests = payments.map((one, at) => createPaymentRequest(one, `payments[${at}].`));
+    async batchCreatePayments(payments, given = {}) {
+      const { atomic, ...options } = onlyKnown(given, BATCH_OPTIONS, "options");
+      const requests = payments.map((one, index) => {
+        const name = `payments[${index}]`;
+        return createPaymentRequest(one, name, `${name}.`);
+      });
       const request = requestOf(BatchCreatePaymentsRequestSchema, { requests, atomic });
       const writes = requests.some(({ validateOnly }) => !validateOnly);
       const { results } = await makeCall({ writes }, options, (attempt) =>

@@ -8,9 +8,11 @@ import {
   RetryPaymentRequestSchema,
 } from "../../gen/instantpayment/v1/payment_service_pb.ts";
 import { randomId } from "./ids.ts";
+import { type MembersOf, onlyKnown } from "./members.ts";
 import type { Money } from "./money.ts";
-import { amountForWire, type CreatedPayment, paymentFromWire } from "./payment.ts";
-import type { AttemptOptions, CallOptions, MakeCall } from "./retry.ts";
+import { type CreatedPayment, paymentFromWire } from "./payment.ts";
+import { amountForWire } from "./payment-request.ts";
+import { type AttemptOptions, CALL_OPTIONS, type CallOptions, type MakeCall } from "./retry.ts";
 import { requestOf } from "./wire.ts";
 
 /** What every change of a payment takes. */
@@ -34,6 +36,10 @@ export interface RefundOptions extends ChangeOptions {
   /** What it's for, at most 140 characters. */
   readonly remittanceInformation?: string;
 }
+
+const CHANGE: MembersOf<ChangeOptions> = { ...CALL_OPTIONS, idempotencyKey: true };
+const CAPTURE: MembersOf<CaptureOptions> = { ...CHANGE, amount: true, final: true };
+const REFUND: MembersOf<RefundOptions> = { ...CHANGE, amount: true, remittanceInformation: true };
 
 /** The methods for payments that are there. Each throws InstantPaymentError, as createPayment. */
 export interface ChangeMethods {
@@ -71,33 +77,39 @@ export function createChangeMethods(deps: {
 
   return {
     async capturePayment(paymentId, given = {}) {
-      const { amount, final, idempotencyKey = randomId(), ...options } = given;
+      const known = onlyKnown(given, CAPTURE, "options");
+      const { amount, final, idempotencyKey = randomId(), ...options } = known;
       const request = requestOf(CapturePaymentRequestSchema, {
         paymentId,
         idempotencyKey,
-        amount: amount && amountForWire(amount),
+        amount: amount === undefined ? undefined : amountForWire(amount),
         final,
       });
       return change(idempotencyKey, options, (attempt) => rpc.capturePayment(request, attempt));
     },
 
-    async cancelPayment(paymentId, { idempotencyKey = randomId(), ...options } = {}) {
+    async cancelPayment(paymentId, given = {}) {
+      const known = onlyKnown(given, CHANGE, "options");
+      const { idempotencyKey = randomId(), ...options } = known;
       const request = requestOf(CancelPaymentRequestSchema, { paymentId, idempotencyKey });
       return change(idempotencyKey, options, (attempt) => rpc.cancelPayment(request, attempt));
     },
 
     async refundPayment(paymentId, given = {}) {
-      const { amount, remittanceInformation, idempotencyKey = randomId(), ...options } = given;
+      const known = onlyKnown(given, REFUND, "options");
+      const { amount, remittanceInformation, idempotencyKey = randomId(), ...options } = known;
       const request = requestOf(RefundPaymentRequestSchema, {
         paymentId,
         idempotencyKey,
-        amount: amount && amountForWire(amount),
+        amount: amount === undefined ? undefined : amountForWire(amount),
         remittanceInformation,
       });
       return change(idempotencyKey, options, (attempt) => rpc.refundPayment(request, attempt));
     },
 
-    async retryPayment(paymentId, { idempotencyKey = randomId(), ...options } = {}) {
+    async retryPayment(paymentId, given = {}) {
+      const known = onlyKnown(given, CHANGE, "options");
+      const { idempotencyKey = randomId(), ...options } = known;
       const request = requestOf(RetryPaymentRequestSchema, { paymentId, idempotencyKey });
       return change(idempotencyKey, options, (attempt) => rpc.retryPayment(request, attempt));
     },

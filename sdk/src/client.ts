@@ -11,6 +11,7 @@ import { invalidInput } from "./error.ts";
 import { type ApiKeyMethods, createApiKeyMethods } from "./keys.ts";
 import { createLedgerMethods, type LedgerMethods } from "./ledger.ts";
 import { createFollow } from "./follow.ts";
+import { type MembersOf, onlyKnown } from "./members.ts";
 import { createPaymentMethods, type PaymentMethods } from "./payments.ts";
 import { createMakeCall, type RetryPolicy } from "./retry.ts";
 import { createWebhookMethods, type WebhookMethods } from "./webhooks.ts";
@@ -25,6 +26,13 @@ export interface InstantPaymentOptions {
   readonly timeoutMs?: number;
   readonly retry?: RetryPolicy;
 }
+
+const OPTIONS: MembersOf<InstantPaymentOptions> = {
+  baseUrl: true,
+  apiKey: true,
+  timeoutMs: true,
+  retry: true,
+};
 
 /** The generated clients: no retries, no keys made, bigint for 64-bit integers. */
 export interface RawClients {
@@ -59,8 +67,10 @@ export type CreateTransport = (options: {
 /** Makes a client on a runtime's transport. Throws INVALID_FIELD for options that can't work. */
 export function createInstantPaymentOn(
   createTransport: CreateTransport,
-  { baseUrl, apiKey, timeoutMs = 15_000, retry = {} }: InstantPaymentOptions,
+  options: InstantPaymentOptions,
 ): InstantPayment {
+  const given = onlyKnown(options, OPTIONS, "options");
+  const { baseUrl, apiKey, timeoutMs = 15_000, retry = {} } = given;
   if (!/^https?:\/\//.test(baseUrl) || !URL.canParse(baseUrl)) {
     throw invalidInput("baseUrl", "must be such as http://127.0.0.1:8080");
   }

@@ -1,5 +1,6 @@
 import { systemClock } from "../../src/kernel/clock.ts";
 import { failureFrom } from "./failure.ts";
+import { type MembersOf, onlyKnown } from "./members.ts";
 import {
   backoffOf,
   cancelled,
@@ -19,6 +20,12 @@ export interface WatchOptions {
   /** How long the service may be out of reach before the watch throws. Default 60,000. */
   readonly timeoutMs?: number;
 }
+
+const WATCH_OPTIONS: MembersOf<WatchOptions> = {
+  afterSequence: true,
+  signal: true,
+  timeoutMs: true,
+};
 
 /** A stream of the service, as it's opened, again and again. */
 export interface Source<Message, Item> {
@@ -92,7 +99,10 @@ export function createFollow(policy: RetryPolicy): Follow {
     }
   }
 
-  return (start, options) => ({ [Symbol.asyncIterator]: () => follow(start(), options) });
+  return (start, options) => {
+    onlyKnown(options, WATCH_OPTIONS, "options");
+    return { [Symbol.asyncIterator]: () => follow(start(), options) };
+  };
 }
 
 /** Aborts the attempt if the next message takes too long. */

@@ -9,8 +9,9 @@ import {
   RotateApiKeyRequestSchema,
 } from "../../gen/instantpayment/v1/api_key_service_pb.ts";
 import { invalidInput } from "./error.ts";
-import { createPaged, type Page, type Paged, type PageOptions } from "./paging.ts";
-import type { CallOptions, MakeCall } from "./retry.ts";
+import { type MembersOf, onlyKnown } from "./members.ts";
+import { createPaged, type Page, PAGE_OPTIONS, type Paged, type PageOptions } from "./paging.ts";
+import { CALL_OPTIONS, type CallOptions, type MakeCall } from "./retry.ts";
 import { dateOf, requestOf, timestampOf } from "./wire.ts";
 
 /** A key that callers authenticate with, without its secret. */
@@ -58,6 +59,17 @@ export interface RotateOptions extends CallOptions {
   readonly gracePeriodMs?: number;
 }
 
+const NEW_API_KEY: MembersOf<NewApiKey> = {
+  ownerId: true,
+  scopes: true,
+  displayName: true,
+  expireTime: true,
+};
+const API_KEY_FILTER: MembersOf<ApiKeyFilter> = { ...PAGE_OPTIONS, ownerId: true };
+
+/** The members of RotateOptions. */
+export const ROTATE_OPTIONS: MembersOf<RotateOptions> = { ...CALL_OPTIONS, gracePeriodMs: true };
+
 /** The methods for API keys. For administrators. */
 export interface ApiKeyMethods {
   /** Makes a key. It's sent once only: if `outcomeUnknown`, look for it and revoke it. */
@@ -79,8 +91,8 @@ export function createApiKeyMethods(deps: {
   const once = { writes: true, once: true };
   return {
     async createApiKey(key, options = {}) {
+      const { ownerId, displayName } = onlyKnown(key, NEW_API_KEY, "key");
       const expireTime = timestampOf(key.expireTime, "expireTime");
-      const { ownerId, displayName } = key;
       const scopes = [...key.scopes];
       const request = requestOf(CreateApiKeyRequestSchema, {
         ownerId,
@@ -93,17 +105,18 @@ export function createApiKeyMethods(deps: {
     },
 
     listApiKeys(filter = {}) {
-      const { ownerId, pageSize } = filter;
+      const { ownerId, pageSize } = onlyKnown(filter, API_KEY_FILTER, "filter");
       const request = requestOf(ListApiKeysRequestSchema, { ownerId, pageSize });
-      return createPaged<ApiKey, Page<ApiKey>>(filter.pageToken, async (pageToken) => {
-        const { apiKeys, nextPageToken } = await makeCall({ writes: false }, filter, (attempt) =>
+      return createPaged<ApiKey, Page<ApiKey>>(filter, async (pageToken, options) => {
+        const { apiKeys, nextPageToken } = await makeCall({ writes: false }, options, (attempt) =>
           rpc.listApiKeys({ ...request, pageToken }, attempt),
         );
         return { items: apiKeys.map((key) => apiKeyFromWire(key)), nextPageToken };
       });
     },
 
-    async rotateApiKey(apiKeyId, { gracePeriodMs, ...options } = {}) {
+    async rotateApiKey(apiKeyId, given = {}) {
+      const { gracePeriodMs, ...options } = onlyKnown(given, ROTATE_OPTIONS, "options");
       if (gracePeriodMs !== undefined && !Number.isSafeInteger(gracePeriodMs)) {
         throw invalidInput("gracePeriodMs", "must be a whole number");
       }

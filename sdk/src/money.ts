@@ -1,6 +1,7 @@
 import { currencyDigits } from "../../src/kernel/currency.ts";
 import { MAX_AMOUNT_MINOR } from "../../src/kernel/money.ts";
 import { invalidInput } from "./error.ts";
+import type { MembersOf } from "./members.ts";
 
 /** An exact amount as people write it. Plain data: it survives JSON as it is. */
 export interface Money {
@@ -9,6 +10,9 @@ export interface Money {
   /** The currency's code of ISO 4217, for example `EUR`. */
   readonly currencyCode: string;
 }
+
+/** The members of Money. */
+export const MONEY: MembersOf<Money> = { value: true, currencyCode: true };
 
 /** What errors call the two. */
 interface MoneyFields {

@@ -1,3 +1,6 @@
+import type { MembersOf } from "./members.ts";
+import { CALL_OPTIONS, type CallOptions } from "./retry.ts";
+
 /** One page of a list. */
 export interface Page<T> {
   readonly items: readonly T[];
@@ -13,6 +16,13 @@ export interface PageOptions {
   readonly pageToken?: string;
 }
 
+/** What a list takes that has no filters: the members of PageOptions and CallOptions. */
+export const PAGE_OPTIONS: MembersOf<PageOptions & CallOptions> = {
+  ...CALL_OPTIONS,
+  pageSize: true,
+  pageToken: true,
+};
+
 /**
  * A list that is fetched page by page while it's read: `for await (const item of list)`. Each
  * iteration starts anew. Leaving the loop asks for no further page.
@@ -22,15 +32,15 @@ export interface Paged<T, P extends Page<T> = Page<T>> extends AsyncIterable<T> 
   pages(): AsyncIterable<P>;
 }
 
-/** Makes a list of a function that fetches the page of a token; `""` is the first. */
+/** Makes a list of a function that fetches the page of a token, `""` is the first, in one call. */
 export function createPaged<T, P extends Page<T>>(
-  firstToken: string | undefined,
-  fetchPage: (pageToken: string) => Promise<P>,
+  { pageToken: firstToken = "", signal, timeoutMs }: PageOptions & CallOptions,
+  fetchPage: (pageToken: string, options: CallOptions) => Promise<P>,
 ): Paged<T, P> {
   async function* pages(): AsyncGenerator<P, void> {
-    let pageToken = firstToken ?? "";
+    let pageToken = firstToken;
     do {
-      const page = await fetchPage(pageToken);
+      const page = await fetchPage(pageToken, { signal, timeoutMs });
       yield page;
       pageToken = page.nextPageToken;
     } while (pageToken !== "");

@@ -6,24 +6,8 @@ import {
   PaymentReason as WireReason,
   PaymentStatus as WireStatus,
 } from "../../gen/instantpayment/v1/payment_pb.ts";
-import {
-  CaptureMode as WireMode,
-  type CreatePaymentRequest,
-  CreatePaymentRequestSchema,
-} from "../../gen/instantpayment/v1/payment_service_pb.ts";
-import { invalidInput } from "./error.ts";
-import { randomId } from "./ids.ts";
-import { fromMinorUnits, type Money, positiveMinorUnits } from "./money.ts";
-import {
-  dateOf,
-  durationOf,
-  nameOf,
-  type NameIn,
-  type NameOut,
-  numberOf,
-  requestOf,
-  timestampOf,
-} from "./wire.ts";
+import { fromMinorUnits, type Money } from "./money.ts";
+import { dateOf, nameOf, type NameOut } from "./wire.ts";
 
 /** Where a payment stands. PENDING and HELD are open; the others never change. */
 export type PaymentStatus = NameOut<typeof WireStatus>;
@@ -86,51 +70,10 @@ export interface PaymentAttempt {
   readonly nextAttemptTime: Date | undefined;
 }
 
-/** How often and when the service tries a payment again. */
-export interface PaymentRetryPolicy {
-  /** The first one included, 1 to 20. Default 5. */
-  readonly maxAttempts?: number;
-  /** The wait after the first attempt; it doubles with each. Default 1,000. */
-  readonly initialBackoffMs?: number;
-  /** The longest wait. Default an hour. */
-  readonly maxBackoffMs?: number;
-}
-
 /** A payment as a method that makes or changes one answers it. */
 export interface CreatedPayment extends Payment {
   /** True if an earlier request with the same key made it, a lost attempt of this call included. */
   readonly replayed: boolean;
-}
-
-/** What to pay. */
-export interface NewPayment {
-  /** The account that pays, a UUID; it must be the caller's. */
-  readonly debtorAccountId: string;
-  /** The account that is paid, a UUID. */
-  readonly creditorAccountId: string;
-  /** What to pay, in the currency of both accounts: `{ value: "12.50", currencyCode: "EUR" }`. */
-  readonly amount: Money;
-  /**
-   * One per payment: 1 to 128 printable ASCII characters. Made by the client if absent and kept
-   * over its retries. Give your own, kept with your order, to repeat a payment after a crash.
-   */
-  readonly idempotencyKey?: string | undefined;
-  /** Your reference, at most 35 characters. */
-  readonly endToEndId?: string;
-  /** What it's for, at most 140 characters. */
-  readonly remittanceInformation?: string;
-  /** Your own pairs, at most 50. */
-  readonly metadata?: Readonly<Record<string, string>>;
-  /** MANUAL: hold the funds until capturePayment. Default AUTOMATIC: book at once. */
-  readonly captureMode?: NameIn<typeof WireMode>;
-  /** How long to hold at most, 1 second to 7 days; only for MANUAL. Default 7 days. */
-  readonly holdDurationMs?: number;
-  /** Try again if funds are missing or an account is frozen. Default: reject at once. */
-  readonly retryPolicy?: PaymentRetryPolicy;
-  /** The payment can't settle from this moment on. */
-  readonly expireTime?: Date;
-  /** Run every check and write nothing. */
-  readonly validateOnly?: boolean;
 }
 
 /** A payment off the wire. Throws INVALID_FIELD if this package doesn't know the currency. */
@@ -176,40 +119,4 @@ function attemptFromWire(attempt: WireAttempt): PaymentAttempt {
     reasonCode: attempt.reasonCode,
     nextAttemptTime: nextAttemptTime && dateOf(nextAttemptTime),
   };
-}
-
-/** An amount above zero for the wire. `at` goes before the names of fields. Throws INVALID_FIELD. */
-export function amountForWire(amount: Money, at = "") {
-  if (typeof amount !== "object" || amount === null) {
-    throw invalidInput(`${at}amount`, 'must be such as { value: "12.50", currencyCode: "EUR" }');
-  }
-  return {
-    currencyCode: amount.currencyCode,
-    amountMinor: positiveMinorUnits(amount.value, amount.currencyCode, {
-      value: `${at}amount.value`,
-      currencyCode: `${at}amount.currencyCode`,
-    }),
-  };
-}
-
-/**
- * The request for a payment, with a key if the caller gave none. `at` goes before the names of
- * fields in errors. Throws INVALID_FIELD.
- */
-export function createPaymentRequest(payment: NewPayment, at = ""): CreatePaymentRequest {
-  const { amount, expireTime, captureMode, holdDurationMs, retryPolicy, ...given } = payment;
-  const { idempotencyKey = randomId(), ...rest } = given;
-  return requestOf(CreatePaymentRequestSchema, {
-    ...rest,
-    idempotencyKey,
-    amount: amountForWire(amount, at),
-    captureMode: numberOf(WireMode, captureMode, `${at}captureMode`),
-    holdDuration: durationOf(holdDurationMs, `${at}holdDurationMs`),
-    retryPolicy: retryPolicy && {
-      maxAttempts: retryPolicy.maxAttempts,
-      initialBackoff: durationOf(retryPolicy.initialBackoffMs, `${at}retryPolicy.initialBackoffMs`),
-      maxBackoff: durationOf(retryPolicy.maxBackoffMs, `${at}retryPolicy.maxBackoffMs`),
-    },
-    expireTime: timestampOf(expireTime, `${at}expireTime`),
-  });
 }

@@ -7,9 +7,10 @@ import {
 } from "../../gen/instantpayment/v1/payment_service_pb.ts";
 import { eventFromWire, type PaymentEvent } from "./event.ts";
 import type { Follow, WatchOptions } from "./follow.ts";
-import { createPaged, type Page, type Paged, type PageOptions } from "./paging.ts";
-import type { CreatedPayment, NewPayment, Payment } from "./payment.ts";
-import { createPaymentRequest, paymentFromWire } from "./payment.ts";
+import { type MembersOf, onlyKnown } from "./members.ts";
+import { createPaged, type Page, PAGE_OPTIONS, type Paged, type PageOptions } from "./paging.ts";
+import { type CreatedPayment, type Payment, paymentFromWire } from "./payment.ts";
+import { createPaymentRequest, type NewPayment } from "./payment-request.ts";
 import type { CallOptions, MakeCall } from "./retry.ts";
 import { type NameIn, numberOf, requestOf, timestampOf } from "./wire.ts";
 
@@ -23,6 +24,14 @@ export interface PaymentFilter extends PageOptions, CallOptions {
   /** Only payments created before this moment. */
   readonly endTime?: Date;
 }
+
+const PAYMENT_FILTER: MembersOf<PaymentFilter> = {
+  ...PAGE_OPTIONS,
+  accountId: true,
+  status: true,
+  startTime: true,
+  endTime: true,
+};
 
 /** The methods for payments. */
 export interface PaymentMethods {
@@ -74,8 +83,8 @@ export function createPaymentMethods(deps: {
 
     listPayments(filter = {}) {
       const request = listPaymentsRequest(filter);
-      return createPaged<Payment, Page<Payment>>(filter.pageToken, async (pageToken) => {
-        const answer = await makeCall(read, filter, (attempt) =>
+      return createPaged<Payment, Page<Payment>>(filter, async (pageToken, options) => {
+        const answer = await makeCall(read, options, (attempt) =>
           rpc.listPayments({ ...request, pageToken }, attempt),
         );
         const { payments, nextPageToken } = answer;
@@ -102,7 +111,9 @@ export function createPaymentMethods(deps: {
   };
 }
 
-function listPaymentsRequest({ accountId, status, startTime, endTime, pageSize }: PaymentFilter) {
+function listPaymentsRequest(filter: PaymentFilter) {
+  const known = onlyKnown(filter, PAYMENT_FILTER, "filter");
+  const { accountId, status, startTime, endTime, pageSize } = known;
   return requestOf(ListPaymentsRequestSchema, {
     accountId,
     pageSize,

@@ -12,11 +12,11 @@ export type {
 export type {
   AccountChange,
   AccountFilter,
-  AccountMethods,
   BalanceOptions,
   EntryFilter,
   NewAccount,
-} from "./accounts.ts";
+} from "./account-request.ts";
+export type { AccountMethods } from "./accounts.ts";
 export type { BatchMethods, BatchOptions, BatchResult } from "./batch.ts";
 export type { CaptureOptions, ChangeMethods, ChangeOptions, RefundOptions } from "./changes.ts";
 export type { ErrorCode, FieldViolation } from "./error.ts";
@@ -38,13 +38,12 @@ export { fromMinorUnits, toMinorUnits } from "./money.ts";
 export type { Page, Paged, PageOptions } from "./paging.ts";
 export type {
   CreatedPayment,
-  NewPayment,
   Payment,
   PaymentAttempt,
   PaymentReason,
-  PaymentRetryPolicy,
   PaymentStatus,
 } from "./payment.ts";
+export type { NewPayment, PaymentRetryPolicy } from "./payment-request.ts";
 export type { PaymentFilter, PaymentMethods } from "./payments.ts";
 export type { CallOptions, RetryPolicy } from "./retry.ts";
 export type { VerifyWebhookOptions, WebhookHeaders } from "./verify-webhook.ts";

@@ -1,6 +1,7 @@
 import { systemClock } from "../../src/kernel/clock.ts";
 import { InstantPaymentError, invalidInput } from "./error.ts";
 import { type Failure, failureFrom } from "./failure.ts";
+import { type MembersOf, onlyKnown } from "./members.ts";
 
 /** How calls are repeated. All times in milliseconds. */
 export interface RetryPolicy {
@@ -14,6 +15,13 @@ export interface RetryPolicy {
   readonly maxBackoffMs?: number;
 }
 
+const RETRY_POLICY: MembersOf<RetryPolicy> = {
+  maxAttempts: true,
+  attemptTimeoutMs: true,
+  initialBackoffMs: true,
+  maxBackoffMs: true,
+};
+
 /** What every method takes last. */
 export interface CallOptions {
   /** Ends the call at once, waits included. What it did meanwhile stays: see `outcomeUnknown`. */
@@ -21,6 +29,9 @@ export interface CallOptions {
   /** The time for the call with all its retries, in milliseconds, instead of the client's. */
   readonly timeoutMs?: number;
 }
+
+/** The members of CallOptions. */
+export const CALL_OPTIONS: MembersOf<CallOptions> = { signal: true, timeoutMs: true };
 
 /** What a retry is told about its call. */
 export interface CallTraits {
@@ -74,12 +85,14 @@ const MAX_TIMER_MS = 2_147_483_647;
  * service's RetryInfo, never past the call's time-out. Throws InstantPaymentError only.
  */
 export function createMakeCall(timeoutMs: number, policy: RetryPolicy): MakeCall {
+  onlyKnown(policy, RETRY_POLICY, "retry", "retry.");
   const maxAttempts = wholeNumber("retry.maxAttempts", policy.maxAttempts ?? 4, 1);
   const attemptMs = wholeNumber("retry.attemptTimeoutMs", policy.attemptTimeoutMs ?? 5_000, 1);
   const backoff = backoffOf(policy);
   const clientTimeoutMs = wholeNumber("timeoutMs", timeoutMs, 1);
 
   return async (traits, options, attempt) => {
+    onlyKnown(options, CALL_OPTIONS, "options");
     const totalMs = wholeNumber("timeoutMs", options.timeoutMs ?? clientTimeoutMs, 1);
     const { signal } = options;
     const deadlineMs = systemClock.monotonicMs() + totalMs;

@@ -3,6 +3,7 @@ import { PaymentEventSchema } from "../../gen/instantpayment/v1/payment_pb.ts";
 import { systemClock } from "../../src/kernel/clock.ts";
 import { InstantPaymentError, invalidInput } from "./error.ts";
 import { eventFromWire, type PaymentEvent } from "./event.ts";
+import { type MembersOf, onlyKnown } from "./members.ts";
 
 /** The headers of a request: of `fetch`'s kind, or as Node's http has them. */
 export type WebhookHeaders =
@@ -14,6 +15,8 @@ export interface VerifyWebhookOptions {
   /** The time in milliseconds since 1970, by which a request is too old. Default: now. */
   readonly nowMs?: number;
 }
+
+const OPTIONS: MembersOf<VerifyWebhookOptions> = { nowMs: true };
 
 /** How far the time of a request may be from ours, so that an old one can't be sent again. */
 const TOLERANCE_SECONDS = 5 * 60;
@@ -33,6 +36,7 @@ export async function verifyWebhook(
   secret: string | readonly string[],
   options: VerifyWebhookOptions = {},
 ): Promise<PaymentEvent> {
+  const { nowMs = systemClock.now() } = onlyKnown(options, OPTIONS, "options");
   const bytes = bytesOfBody(body);
   if (typeof headers !== "object" || headers === null) {
     throw invalidInput("headers", "must be the request's headers");
@@ -40,7 +44,6 @@ export async function verifyWebhook(
   const id = headerOf(headers, "webhook-id");
   const timestamp = headerOf(headers, "webhook-timestamp");
   const signatures = headerOf(headers, "webhook-signature");
-  const { nowMs = systemClock.now() } = options;
   if (!/^\d{1,15}$/.test(timestamp)) throw notVerified("webhook-timestamp isn't a time");
   if (Math.abs(Number(timestamp) - nowMs / 1_000) > TOLERANCE_SECONDS) {
     throw notVerified("webhook-timestamp is more than 5 minutes from now");

@@ -8,8 +8,9 @@ import {
   UpdateWebhookEndpointRequestSchema,
   type WebhookService,
 } from "../../gen/instantpayment/v1/webhook_service_pb.ts";
-import type { RotateOptions } from "./keys.ts";
-import { createPaged, type Page, type Paged, type PageOptions } from "./paging.ts";
+import { ROTATE_OPTIONS, type RotateOptions } from "./keys.ts";
+import { type MembersOf, onlyKnown } from "./members.ts";
+import { createPaged, type Page, PAGE_OPTIONS, type Paged, type PageOptions } from "./paging.ts";
 import type { CallOptions, MakeCall } from "./retry.ts";
 import {
   deliveryFromWire,
@@ -49,6 +50,22 @@ export interface WebhookEndpointFilter extends PageOptions, CallOptions {
   readonly ownerId?: string;
 }
 
+const NEW_ENDPOINT: MembersOf<NewWebhookEndpoint> = {
+  url: true,
+  eventTypes: true,
+  description: true,
+  ordered: true,
+  ownerId: true,
+};
+const ENDPOINT_CHANGE: MembersOf<WebhookEndpointChange> = {
+  url: true,
+  eventTypes: true,
+  description: true,
+  ordered: true,
+  enabled: true,
+};
+const ENDPOINT_FILTER: MembersOf<WebhookEndpointFilter> = { ...PAGE_OPTIONS, ownerId: true };
+
 /** The methods for webhooks. */
 export interface WebhookMethods {
   /** Makes an endpoint. It's sent once only: if `outcomeUnknown`, look for it. */
@@ -86,7 +103,8 @@ export function createWebhookMethods(deps: {
   const typesFor = (names: readonly NameIn<typeof WireType>[] | undefined) =>
     names?.map((name) => numberOf(WireType, name, "eventTypes"));
   return {
-    async createWebhookEndpoint({ eventTypes, ...given }, options = {}) {
+    async createWebhookEndpoint(endpoint, options = {}) {
+      const { eventTypes, ...given } = onlyKnown(endpoint, NEW_ENDPOINT, "endpoint");
       const init = { ...given, eventTypes: typesFor(eventTypes) };
       const request = requestOf(CreateWebhookEndpointRequestSchema, init);
       const answer = await makeCall(once, options, (attempt) =>
@@ -103,12 +121,12 @@ export function createWebhookMethods(deps: {
     },
 
     listWebhookEndpoints(filter = {}) {
-      const { ownerId, pageSize } = filter;
+      const { ownerId, pageSize } = onlyKnown(filter, ENDPOINT_FILTER, "filter");
       const request = requestOf(ListWebhookEndpointsRequestSchema, { ownerId, pageSize });
       return createPaged<WebhookEndpoint, Page<WebhookEndpoint>>(
-        filter.pageToken,
-        async (pageToken) => {
-          const answer = await makeCall({ writes: false }, filter, (attempt) =>
+        filter,
+        async (pageToken, options) => {
+          const answer = await makeCall({ writes: false }, options, (attempt) =>
             rpc.listWebhookEndpoints({ ...request, pageToken }, attempt),
           );
           const items = answer.webhookEndpoints.map((one) => endpointFromWire(one));
@@ -117,9 +135,10 @@ export function createWebhookMethods(deps: {
       );
     },
 
-    async updateWebhookEndpoint(webhookEndpointId, { eventTypes, ...change }, options = {}) {
+    async updateWebhookEndpoint(webhookEndpointId, change, options = {}) {
+      const { eventTypes, ...given } = onlyKnown(change, ENDPOINT_CHANGE, "change");
       const request = requestOf(UpdateWebhookEndpointRequestSchema, {
-        ...change,
+        ...given,
         webhookEndpointId,
         eventTypes: typesFor(eventTypes),
         clearEventTypes: eventTypes?.length === 0,
@@ -137,7 +156,8 @@ export function createWebhookMethods(deps: {
       return {};
     },
 
-    async rotateWebhookSecret(webhookEndpointId, { gracePeriodMs, ...options } = {}) {
+    async rotateWebhookSecret(webhookEndpointId, given = {}) {
+      const { gracePeriodMs, ...options } = onlyKnown(given, ROTATE_OPTIONS, "options");
       const gracePeriod = durationOf(gracePeriodMs, "gracePeriodMs");
       const init = { webhookEndpointId, gracePeriod };
       const request = requestOf(RotateWebhookSecretRequestSchema, init);
@@ -148,12 +168,13 @@ export function createWebhookMethods(deps: {
     },
 
     listWebhookDeliveries(webhookEndpointId, filter = {}) {
-      const init = { webhookEndpointId, pageSize: filter.pageSize };
+      const { pageSize } = onlyKnown(filter, PAGE_OPTIONS, "filter");
+      const init = { webhookEndpointId, pageSize };
       const request = requestOf(ListWebhookDeliveriesRequestSchema, init);
       return createPaged<WebhookDelivery, Page<WebhookDelivery>>(
-        filter.pageToken,
-        async (pageToken) => {
-          const answer = await makeCall({ writes: false }, filter, (attempt) =>
+        filter,
+        async (pageToken, options) => {
+          const answer = await makeCall({ writes: false }, options, (attempt) =>
             rpc.listWebhookDeliveries({ ...request, pageToken }, attempt),
           );
           const items = answer.deliveries.map((one) => deliveryFromWire(one));

@@ -1,0 +1,50 @@
+import { invalidInput } from "./error.ts";
+
+/** All members of a type: a list that `tsc` holds to it. */
+export type MembersOf<T> = Readonly<Record<keyof T, true>>;
+
+/**
+ * The object that a caller gave, if each of its members is known: a misspelt one would be left out,
+ * and a dry run would pay. Errors call the object `name`, and `at` goes before its members' names.
+ * Throws INVALID_FIELD.
+ */
+export function onlyKnown<T extends object>(
+  given: T,
+  known: MembersOf<T>,
+  name: string,
+  at = "",
+): T {
+  if (typeof given !== "object" || given === null) throw invalidInput(name, "must be an object");
+  for (const member of Object.keys(given)) {
+    if (!Object.hasOwn(known, member)) {
+      throw invalidInput(`${at}${member}`, `is unknown${hintAt(member, Object.keys(known))}`);
+    }
+  }
+  return given;
+}
+
+/** What may have been meant. */
+function hintAt(member: string, names: readonly string[]): string {
+  const [nearest] = names
+    .map((name) => ({ name, letters: lettersBetween(plain(member), plain(name)) }))
+    .filter(({ name, letters }) => letters <= 2 && letters < name.length / 2)
+    .toSorted((a, b) => a.letters - b.letters);
+  return nearest ? `: did you mean ${nearest.name}?` : ` (known: ${names.join(", ")})`;
+}
+
+const plain = (name: string) => name.replace(/[_-]/g, "").toLowerCase();
+
+/** How many letters to put in, leave out or replace to make one of the other; above 2 at least 3. */
+function lettersBetween(a: string, b: string): number {
+  if (Math.abs(a.length - b.length) > 2) return 3;
+  let row = Array.from({ length: b.length + 1 }, (_, at) => at);
+  for (const [i, letter] of Array.from(a).entries()) {
+    const next = [i + 1];
+    for (let j = 0; j < b.length; j++) {
+      const replaced = row[j]! + (letter === b[j] ? 0 : 1);
+      next.push(Math.min(replaced, row[j + 1]! + 1, next[j]! + 1));
+    }
+    row = next;
+  }
+  return row[b.length]!;
+}
