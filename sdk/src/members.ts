@@ -5,8 +5,8 @@ export type MembersOf<T> = Readonly<Record<keyof T, true>>;
 
 /**
  * The object that a caller gave, if each of its members is known: a misspelt one would be left out,
- * and a dry run would pay. Errors call the object `name`, and `at` goes before its members' names.
- * Throws INVALID_FIELD.
+ * and a dry run would pay. And if its texts are Unicode: half a character would be stored as another.
+ * Errors call the object `name`, and `at` goes before its members' names. Throws INVALID_FIELD.
  */
 export function onlyKnown<T extends object>(
   given: T,
@@ -15,12 +15,29 @@ export function onlyKnown<T extends object>(
   at = "",
 ): T {
   if (typeof given !== "object" || given === null) throw invalidInput(name, "must be an object");
-  for (const member of Object.keys(given)) {
+  for (const [member, value] of Object.entries(given)) {
     if (!Object.hasOwn(known, member)) {
       throw invalidInput(`${at}${member}`, `is unknown${hintAt(member, Object.keys(known))}`);
     }
+    if (textsOf(value).some((text) => HALF_CHARACTER.test(text))) {
+      throw invalidInput(
+        `${at}${member}`,
+        "must be Unicode, but half of a surrogate pair is missing",
+      );
+    }
   }
   return given;
+}
+
+// `isWellFormed()` is missing in browsers that have all else.
+const HALF_CHARACTER = /\p{Surrogate}/u;
+
+/** The texts of a member: itself, its items, or its names and values. */
+function textsOf(value: unknown): string[] {
+  if (typeof value === "string") return [value];
+  if (typeof value !== "object" || value === null) return [];
+  const parts: unknown[] = Object.entries(value).flat();
+  return parts.filter((part) => typeof part === "string");
 }
 
 /** What may have been meant. */

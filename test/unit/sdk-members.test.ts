@@ -128,6 +128,41 @@ describe("A misspelt member", () => {
   });
 });
 
+describe("Half a character, which would be stored as another, is refused", () => {
+  const HALF = "a\ud800";
+  test.each<[string, unknown[], string]>([
+    ["createPayment", [{ ...NEW_PAYMENT, remittanceInformation: HALF }], "remittanceInformation"],
+    ["createPayment", [{ ...NEW_PAYMENT, idempotencyKey: "\udc00b" }], "idempotencyKey"],
+    ["createPayment", [{ ...NEW_PAYMENT, metadata: { a: HALF } }], "metadata"],
+    ["createPayment", [{ ...NEW_PAYMENT, metadata: { [HALF]: "a" } }], "metadata"],
+    [
+      "batchCreatePayments",
+      [[NEW_PAYMENT, { ...NEW_PAYMENT, endToEndId: HALF }]],
+      "payments[1].endToEndId",
+    ],
+    ["refundPayment", ["p", { remittanceInformation: HALF }], "remittanceInformation"],
+    ["createAccount", [{ currencyCode: "EUR", ownerId: HALF }], "ownerId"],
+    ["updateAccount", ["a", { metadata: { a: HALF } }], "metadata"],
+    ["listAccounts", [{ ownerId: HALF }], "ownerId"],
+    ["createApiKey", [{ ownerId: "o", scopes: ["admin", HALF] }], "scopes"],
+    ["createWebhookEndpoint", [{ url: "https://a", description: HALF }], "description"],
+    ["updateWebhookEndpoint", ["w", { description: HALF }], "description"],
+  ])("by %s of %j in %s", async (method, args, field) => {
+    const error = await refusalOf(method, args);
+    expect(error.violations.map((violation) => violation.field)).toEqual([field]);
+    expect(error.message).toMatch(/must be Unicode/);
+  });
+
+  test("and a whole one isn't", async () => {
+    const payment = {
+      ...NEW_PAYMENT,
+      remittanceInformation: "\u{1f600}é\0",
+      metadata: { "\u{1f600}": "é" },
+    };
+    expect(await failureOf(client.createPayment(payment))).toMatchObject({ attempts: 1 });
+  });
+});
+
 test("What is known may be undefined, and metadata have any names", async () => {
   const metadata = { idempotencykey: "a", "": "b" };
   const payment = { ...NEW_PAYMENT, metadata, idempotencyKey: undefined, retryPolicy: undefined };
