@@ -57,19 +57,31 @@ const REFUSED_ON_THE_WAY: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   "unimplemented",
 ]);
 
+const ELSEWHERE =
+  "baseUrl doesn't seem to be the service's API, or the service is older than this package: ";
+const CLEARTEXT = "baseUrl begins with https, but what answers there doesn't speak TLS: ";
+
+/** What OpenSSL says of an answer that isn't TLS, in Node's EPROTO. It never passes. */
+const NOT_TLS = /SSL routines:.*(wrong version number|packet length too long)/;
+
 /**
  * Tells what an attempt's error means. Only an error with the service's ErrorInfo is its answer;
- * anything else is a transport's failure, whatever its code (a cut body looks like a bad one).
+ * anything else is a transport's failure, whatever its code (a cut body looks like a bad one). But
+ * where nothing is at the path, HTTP 404 and 405, and where nobody speaks TLS, the address is wrong.
  */
 export function failureFrom(cause: unknown): Failure {
   const error = ConnectError.from(cause);
-  const wireCode = CODES[error.code];
   const info = error.findDetails(ErrorInfoSchema).find((info) => info.domain === "instantpayment");
+  // Connect knows no code for 405.
+  const isMissing = error.rawMessage === "HTTP 405";
+  const wireCode = isMissing ? "unimplemented" : CODES[error.code];
+  const isElsewhere = info === undefined && wireCode === "unimplemented";
+  const isCleartext = NOT_TLS.test(error.rawMessage);
   const answered = info !== undefined || REFUSED_ON_THE_WAY.has(wireCode);
   const code = answered || wireCode === "deadline_exceeded" ? wireCode : "unavailable";
   const retryAfterMs = retryDelayMs(error);
   return {
-    message: error.rawMessage,
+    message: (isElsewhere ? ELSEWHERE : isCleartext ? CLEARTEXT : "") + error.rawMessage.trim(),
     parts: {
       reason: info?.reason ?? code.toUpperCase(),
       code,
@@ -82,7 +94,8 @@ export function failureFrom(cause: unknown): Failure {
       requestId: requestIdOf(error),
       cause,
     },
-    retryable: !answered || retryAfterMs !== undefined || code === "deadline_exceeded",
+    retryable:
+      (!answered && !isCleartext) || retryAfterMs !== undefined || code === "deadline_exceeded",
     open: !answered || OPEN.has(code),
     verdict: answered && (code === "invalid_argument" || code === "already_exists"),
   };

@@ -27,6 +27,8 @@ describe("The SDK sends the same again", () => {
     ["an attempt has no answer in its time", "hang"],
     ["a proxy answers 502", { status: 502 }],
     ["a proxy answers 500", { status: 500 }],
+    ["a load balancer has nobody, 503", { status: 503 }],
+    ["a load balancer waited too long, 504", { status: 504 }],
     ["a proxy answers a page with 200", { status: 200 }],
     ["the service's time ran out", serviceError(Code.DeadlineExceeded, "DEADLINE_EXCEEDED")],
     ["the service is overloaded and says when", OVERLOADED(5)],
@@ -125,13 +127,29 @@ describe("The SDK sends once", () => {
   });
 
   test.each([
-    [404, "UNIMPLEMENTED", "unimplemented"],
     [401, "UNAUTHENTICATED", "unauthenticated"],
     [403, "PERMISSION_DENIED", "permission_denied"],
   ])("what another server answers with %i", async (status, reason, code) => {
     fixture.script.push({ status });
     const error = await failureOf(connect().createPayment(NEW_PAYMENT));
     expect(error).toMatchObject({ reason, code, attempts: 1, outcomeUnknown: false });
+  });
+
+  test.each([404, 405])("where nothing is at the path, %i, and says so", async (status) => {
+    fixture.script.push({ status });
+    const error = await failureOf(connect().createPayment(NEW_PAYMENT));
+    expect(error).toMatchObject({ reason: "UNIMPLEMENTED", attempts: 1, outcomeUnknown: false });
+    expect(error.message).toMatch(/^baseUrl doesn't seem to be the service's API.*: HTTP 40/);
+    fixture.script.push({ status });
+    const watch = connect().watchPayment("p")[Symbol.asyncIterator]();
+    expect(await failureOf(watch.next())).toMatchObject({ reason: "UNIMPLEMENTED", attempts: 1 });
+  });
+
+  test("where nobody speaks TLS, and says so", async () => {
+    const client = createHastyClient(fixture.baseUrl.replace("http:", "https:"));
+    const error = await failureOf(client.createPayment(NEW_PAYMENT));
+    expect(error).toMatchObject({ reason: "UNAVAILABLE", attempts: 1, outcomeUnknown: true });
+    expect(error.message).toMatch(/^baseUrl begins with https, but what answers there doesn't/);
   });
 
   test("nothing at all if a field can't be right", async () => {
@@ -156,6 +174,13 @@ describe("The SDK tells what it doesn't know", () => {
       ...(error.idempotencyKey && { idempotencyKey: error.idempotencyKey }),
     });
     expect(again).toMatchObject({ status: "SETTLED", replayed: true });
+    expect(fixture.payments.size).toBe(1);
+  });
+
+  test("a lost answer stays open when somebody else answers after it", async () => {
+    fixture.script.push("cut after commit", { status: 405 });
+    const error = await failureOf(connect().createPayment(NEW_PAYMENT));
+    expect(error).toMatchObject({ reason: "UNIMPLEMENTED", attempts: 2, outcomeUnknown: true });
     expect(fixture.payments.size).toBe(1);
   });
 

@@ -79,6 +79,11 @@ describe("The SDK on the real service", () => {
     const wrong = await failureOf(pay("1.00", { endToEndId: "x".repeat(36) }));
     expect(wrong.reason).toBe("INVALID_FIELD");
     expect(wrong.violations.map(({ field }) => field)).toEqual(["end_to_end_id"]);
+    const elsewhere = createInstantPayment({ baseUrl: app.adminUrl, apiKey: app.adminKey });
+    expect(await failureOf(elsewhere.getAccount(shop))).toMatchObject({
+      message: expect.stringMatching(/^baseUrl doesn't seem to be the service's API/),
+      attempts: 1,
+    });
     const stranger = createInstantPayment({ baseUrl: app.apiUrl, apiKey: "nobody" });
     expect(await failureOf(stranger.verifyLedger())).toMatchObject({
       reason: "MISSING_CREDENTIALS",
