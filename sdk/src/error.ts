@@ -92,3 +92,11 @@ export function invalidInput(field: string, description: string): InstantPayment
     violations: [{ field, description }],
   });
 }
+
+/** A value as errors show it: a text in quotes, of anything else only what it is. */
+export function shown(value: unknown): string {
+  if (typeof value === "string") return JSON.stringify(value);
+  if (value === undefined || value === null) return String(value);
+  if (Array.isArray(value)) return "an array";
+  return typeof value === "object" ? "an object" : `a ${typeof value}`;
+}

@@ -1,4 +1,4 @@
-import { invalidInput } from "./error.ts";
+import { invalidInput, shown } from "./error.ts";
 
 /** All members of a type: a list that `tsc` holds to it. */
 export type MembersOf<T> = Readonly<Record<keyof T, true>>;
@@ -14,7 +14,8 @@ export function onlyKnown<T extends object>(
   name: string,
   at = "",
 ): T {
-  if (typeof given !== "object" || given === null) throw invalidInput(name, "must be an object");
+  if (typeof given !== "object" || given === null)
+    throw invalidInput(name, `must be an object, not ${shown(given)}`);
   for (const [member, value] of Object.entries(given)) {
     if (!Object.hasOwn(known, member)) {
       throw invalidInput(`${at}${member}`, `is unknown${hintAt(member, Object.keys(known))}`);

@@ -1,6 +1,6 @@
 import { currencyDigits } from "../../src/kernel/currency.ts";
 import { MAX_AMOUNT_MINOR } from "../../src/kernel/money.ts";
-import { invalidInput } from "./error.ts";
+import { invalidInput, shown } from "./error.ts";
 import type { MembersOf } from "./members.ts";
 
 /** An exact amount as people write it. Plain data: it survives JSON as it is. */
@@ -32,20 +32,20 @@ export function toMinorUnits(value: string, currencyCode: string, fields = FIELD
   const digits = digitsOf(currencyCode, fields.currencyCode);
   const field = fields.value;
   if (typeof value !== "string") {
-    throw invalidInput(field, `must be a string such as "12.50", not a ${typeof value}`);
+    throw invalidInput(field, `must be a string such as "12.50", not ${shown(value)}`);
   }
   const match = DECIMAL.exec(value);
   if (!match) {
     throw invalidInput(
       field,
-      `must be a plain decimal such as "12.50", not ${JSON.stringify(value)}: ` +
+      `must be a plain decimal such as "12.50", not ${shown(value)}: ` +
         "no exponent, separators, spaces, plus sign or leading zeros",
     );
   }
   const fraction = match[1] ?? "";
   if (fraction.length > digits) {
     const most = digits === 0 ? "no decimals" : `at most ${digits} decimals`;
-    throw invalidInput(field, `must have ${most} in ${currencyCode}, not ${JSON.stringify(value)}`);
+    throw invalidInput(field, `must have ${most} in ${currencyCode}, not ${shown(value)}`);
   }
   return BigInt(value.replace(".", "") + "0".repeat(digits - fraction.length));
 }
@@ -69,7 +69,7 @@ export function positiveMinorUnits(
   fields: MoneyFields,
 ): bigint {
   const minor = toMinorUnits(value, currencyCode, fields);
-  const given = JSON.stringify(value);
+  const given = shown(value);
   if (minor < 1n) throw invalidInput(fields.value, `must be above zero, not ${given}`);
   if (minor > MAX_AMOUNT_MINOR) {
     const most = fromMinorUnits(MAX_AMOUNT_MINOR, currencyCode);
@@ -83,6 +83,6 @@ function digitsOf(currencyCode: string, field: string): number {
   if (digits !== undefined) return digits;
   throw invalidInput(
     field,
-    `must be an ISO 4217 code in capital letters such as "EUR", not ${JSON.stringify(currencyCode)}`,
+    `must be an ISO 4217 code in capital letters such as "EUR", not ${shown(currencyCode)}`,
   );
 }

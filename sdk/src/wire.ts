@@ -2,7 +2,7 @@ import type { DescMessage, MessageInitShape, MessageShape } from "@bufbuild/prot
 import { create, toBinary } from "@bufbuild/protobuf";
 import type { Duration, Timestamp } from "@bufbuild/protobuf/wkt";
 import { durationFromMs, timestampDate, timestampFromDate } from "@bufbuild/protobuf/wkt";
-import { invalidInput } from "./error.ts";
+import { invalidInput, shown } from "./error.ts";
 
 type EnumValues = Readonly<Record<string, number>>;
 
@@ -29,7 +29,7 @@ export function numberOf<E extends EnumValues>(
 ): E[keyof E] {
   const names = namesOf(values);
   if (name !== undefined && !names.includes(name)) {
-    throw invalidInput(field, `must be one of ${names.join(", ")}, not ${JSON.stringify(name)}`);
+    throw invalidInput(field, `must be one of ${names.join(", ")}, not ${shown(name)}`);
   }
   return values[name ?? "UNSPECIFIED"];
 }

@@ -174,13 +174,17 @@ test("What is known may be undefined, and metadata have any names", async () => 
 });
 
 test.each([
-  ["createPayment", [null], "payment must be an object"],
-  ["createPayment", [NEW_PAYMENT, null], "options must be an object"],
-  ["createPayment", [{ ...NEW_PAYMENT, retryPolicy: null }], "retryPolicy must be an object"],
-  ["batchCreatePayments", [[NEW_PAYMENT, "p"]], "payments[1] must be an object"],
-  ["listPayments", [7], "filter must be an object"],
-  ["cancelPayment", ["p", "k"], "options must be an object"],
-  ["updateAccount", ["a", undefined], "change must be an object"],
+  ["createPayment", [null], "payment must be an object, not null"],
+  ["createPayment", [NEW_PAYMENT, null], "options must be an object, not null"],
+  [
+    "createPayment",
+    [{ ...NEW_PAYMENT, retryPolicy: null }],
+    "retryPolicy must be an object, not null",
+  ],
+  ["batchCreatePayments", [[NEW_PAYMENT, "p"]], 'payments[1] must be an object, not "p"'],
+  ["listPayments", [7], "filter must be an object, not a number"],
+  ["cancelPayment", ["p", "k"], 'options must be an object, not "k"'],
+  ["updateAccount", ["a", undefined], "change must be an object, not undefined"],
 ])("%s of %j is refused: %s", async (method, args, message) => {
   expect((await refusalOf(method, args)).message).toBe(message);
 });

@@ -53,10 +53,19 @@ describe("An amount in the SDK", () => {
     expect(() => toMinorUnits(value, currencyCode)).toThrow(why);
   });
 
-  test.each([12.5, 12n, null, undefined])("is refused as %s, which isn't a string", (value) => {
-    expect(() => Reflect.apply(toMinorUnits, undefined, [value, "EUR"])).toThrow(
-      /must be a string such as "12.50", not a/,
-    );
+  test.each<[unknown, string]>([
+    [12.5, "a number"],
+    [12n, "a bigint"],
+    [true, "a boolean"],
+    [{}, "an object"],
+    [["1"], "an array"],
+    [null, "null"],
+    [undefined, "undefined"],
+  ])("is refused as %s, which isn't a string but %s", (value, kind) => {
+    const make = () => Reflect.apply(toMinorUnits, undefined, [value, "EUR"]);
+    expect(make).toThrow(`value must be a string such as "12.50", not ${kind}`);
+    const inCurrency = () => Reflect.apply(toMinorUnits, undefined, ["1", value]);
+    expect(inCurrency).toThrow(`capital letters such as "EUR", not ${kind}`);
   });
 
   test.each([
