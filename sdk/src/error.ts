@@ -1,6 +1,9 @@
 import type { ErrorReason } from "../../src/kernel/errors.ts";
 
-/** A field that is wrong and how, for example `amount.value`. */
+/**
+ * A field that is wrong and how: as this package names it, `amount.value`, whoever found it. If the
+ * service did, `metadata.contract_fields` has the names of the contract, `amount.amount_minor`.
+ */
 export interface FieldViolation {
   readonly field: string;
   readonly description: string;

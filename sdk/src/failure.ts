@@ -8,6 +8,7 @@ import {
 } from "../../gen/google/rpc/error_details_pb.ts";
 import type { BatchCreatePaymentsError } from "../../gen/instantpayment/v1/payment_service_pb.ts";
 import { type ErrorCode, type ErrorParts, InstantPaymentError } from "./error.ts";
+import { sdkFieldOf } from "./field-names.ts";
 
 /** How one attempt failed. */
 export interface Failure {
@@ -80,16 +81,22 @@ export function failureFrom(cause: unknown): Failure {
   const answered = info !== undefined || REFUSED_ON_THE_WAY.has(wireCode);
   const code = answered || wireCode === "deadline_exceeded" ? wireCode : "unavailable";
   const retryAfterMs = retryDelayMs(error);
+  const violations = error.findDetails(BadRequestSchema).flatMap((one) => one.fieldViolations);
   return {
     message: (isElsewhere ? ELSEWHERE : isCleartext ? CLEARTEXT : "") + error.rawMessage.trim(),
     parts: {
       reason: info?.reason ?? code.toUpperCase(),
       code,
-      violations: error
-        .findDetails(BadRequestSchema)
-        .flatMap((detail) => detail.fieldViolations)
-        .map(({ field, description }) => ({ field, description })),
-      metadata: info?.metadata ?? {},
+      violations: violations.map(({ field, description }) => ({
+        field: sdkFieldOf(field),
+        description,
+      })),
+      metadata: {
+        ...info?.metadata,
+        ...(violations.length > 0 && {
+          contract_fields: violations.map(({ field }) => field).join(", "),
+        }),
+      },
       retryAfterMs,
       requestId: requestIdOf(error),
       cause,

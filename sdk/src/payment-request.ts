@@ -98,7 +98,7 @@ export function createPaymentRequest(
   const known = onlyKnown(payment, NEW_PAYMENT, name, at);
   const { amount, expireTime, captureMode, holdDurationMs, retryPolicy, ...given } = known;
   const { idempotencyKey = randomId(), ...rest } = given;
-  return requestOf(CreatePaymentRequestSchema, {
+  const init = {
     ...rest,
     idempotencyKey,
     amount: amountForWire(amount, at),
@@ -107,7 +107,8 @@ export function createPaymentRequest(
     retryPolicy:
       retryPolicy === undefined ? undefined : policyForWire(retryPolicy, `${at}retryPolicy`),
     expireTime: timestampOf(expireTime, `${at}expireTime`),
-  });
+  };
+  return requestOf(CreatePaymentRequestSchema, init, at);
 }
 
 function policyForWire(policy: PaymentRetryPolicy, name: string) {

@@ -3,6 +3,7 @@ import { create, toBinary } from "@bufbuild/protobuf";
 import type { Duration, Timestamp } from "@bufbuild/protobuf/wkt";
 import { durationFromMs, timestampDate, timestampFromDate } from "@bufbuild/protobuf/wkt";
 import { invalidInput, shown } from "./error.ts";
+import { sdkFieldOf } from "./field-names.ts";
 
 type EnumValues = Readonly<Record<string, number>>;
 
@@ -76,17 +77,26 @@ export function bigintOf(count: number | undefined, field: string): bigint | und
 
 /**
  * A request that is sure to fit the wire, so that what fails later is never the caller's types.
- * Throws INVALID_FIELD.
+ * `at` goes before the names of fields in errors. Throws INVALID_FIELD.
  */
 export function requestOf<D extends DescMessage>(
   schema: D,
   init: MessageInitShape<D>,
+  at = "",
 ): MessageShape<D> {
   try {
     const message = create(schema, init);
     toBinary(schema, message);
     return message;
   } catch (cause) {
-    throw invalidInput(schema.name, cause instanceof Error ? cause.message : String(cause));
+    const message = cause instanceof Error ? cause.message : String(cause);
+    const [, type, field, problem] = UNENCODABLE.exec(message) ?? [];
+    if (field === undefined) throw invalidInput(at || schema.name, message);
+    const parent = schema.fields.find((one) => one.message?.typeName === type);
+    const path = parent ? `${parent.name}.${field}` : field;
+    throw invalidInput(at + sdkFieldOf(path), `can't be sent: ${problem}`);
   }
 }
+
+/** How Protobuf-ES tells the message, its field and what is wrong with it. */
+const UNENCODABLE = /^cannot encode field (\S+)\.(\w+) to binary: (.*)$/s;

@@ -108,7 +108,7 @@ test("what can't be watched is thrown at once; who is out of reach, when the tim
   expect(unknown).toMatchObject({ reason: "PAYMENT_NOT_FOUND", attempts: 1 });
   expect(() => watcher.watchAccount(bank, { afterSequence: 0.5 })).toThrow("afterSequence");
   const tooFar = await failureOf(firstOf(watcher.watchAccount(bank, { afterSequence: 999 })));
-  expect(tooFar.violations[0]?.field).toBe("after_sequence");
+  expect(tooFar.violations[0]?.field).toBe("afterSequence");
   isAway = true;
   const away = await failureOf(firstOf(watcher.watchAccount(bank, { timeoutMs: 300 })));
   isAway = false;

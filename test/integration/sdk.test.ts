@@ -78,7 +78,8 @@ describe("The SDK on the real service", () => {
     expect(reused).toMatchObject({ reason: "IDEMPOTENCY_KEY_REUSED", idempotencyKey });
     const wrong = await failureOf(pay("1.00", { endToEndId: "x".repeat(36) }));
     expect(wrong.reason).toBe("INVALID_FIELD");
-    expect(wrong.violations.map(({ field }) => field)).toEqual(["end_to_end_id"]);
+    expect(wrong.violations.map(({ field }) => field)).toEqual(["endToEndId"]);
+    expect(wrong.metadata).toEqual({ contract_fields: "end_to_end_id" });
     const elsewhere = createInstantPayment({ baseUrl: app.adminUrl, apiKey: app.adminKey });
     expect(await failureOf(elsewhere.getAccount(shop))).toMatchObject({
       message: expect.stringMatching(/^baseUrl doesn't seem to be the service's API/),
