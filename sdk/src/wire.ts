@@ -1,8 +1,8 @@
-import type { DescMessage, MessageInitShape, MessageShape } from "@bufbuild/protobuf";
-import { create, toBinary } from "@bufbuild/protobuf";
+import type { DescMessage, Message, MessageInitShape, MessageShape } from "@bufbuild/protobuf";
+import { create, ScalarType, toBinary } from "@bufbuild/protobuf";
 import type { Duration, Timestamp } from "@bufbuild/protobuf/wkt";
 import { durationFromMs, timestampDate, timestampFromDate } from "@bufbuild/protobuf/wkt";
-import { invalidInput, shown } from "./error.ts";
+import { InstantPaymentError, invalidInput, shown } from "./error.ts";
 import { sdkFieldOf } from "./field-names.ts";
 
 type EnumValues = Readonly<Record<string, number>>;
@@ -87,8 +87,10 @@ export function requestOf<D extends DescMessage>(
   try {
     const message = create(schema, init);
     toBinary(schema, message);
+    refuseOtherTypes(schema, message, at);
     return message;
   } catch (cause) {
+    if (cause instanceof InstantPaymentError) throw cause;
     const message = cause instanceof Error ? cause.message : String(cause);
     const [, type, field, problem] = UNENCODABLE.exec(message) ?? [];
     if (field === undefined) throw invalidInput(at || schema.name, message);
@@ -100,3 +102,18 @@ export function requestOf<D extends DescMessage>(
 
 /** How Protobuf-ES tells the message, its field and what is wrong with it. */
 const UNENCODABLE = /^cannot encode field (\S+)\.(\w+) to binary: (.*)$/s;
+
+/** Of these Protobuf-ES takes anything: `"false"` would be sent as true. */
+const TYPES: ReadonlyMap<ScalarType, string> = new Map([
+  [ScalarType.BOOL, "boolean"],
+  [ScalarType.STRING, "string"],
+]);
+
+function refuseOtherTypes(schema: DescMessage, message: Message, at: string): void {
+  for (const field of schema.fields) {
+    const type = field.fieldKind === "scalar" ? TYPES.get(field.scalar) : undefined;
+    const value: unknown = Reflect.get(message, field.localName);
+    if (type === undefined || value === undefined || typeof value === type) continue;
+    throw invalidInput(at + sdkFieldOf(field.name), `must be a ${type}, not ${shown(value)}`);
+  }
+}

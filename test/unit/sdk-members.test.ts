@@ -174,6 +174,28 @@ test("What is known may be undefined, and metadata have any names", async () => 
 });
 
 test.each([
+  ["capturePayment", ["p", { final: "false" }], 'final must be a boolean, not "false"'],
+  [
+    "createPayment",
+    [{ ...NEW_PAYMENT, validateOnly: 1 }],
+    "validateOnly must be a boolean, not a number",
+  ],
+  [
+    "batchCreatePayments",
+    [[{ ...NEW_PAYMENT, idempotencyKey: 17 }]],
+    "payments[0].idempotencyKey must be a string, not a number",
+  ],
+  ["batchCreatePayments", [[NEW_PAYMENT], { atomic: "no" }], 'atomic must be a boolean, not "no"'],
+  ["updateWebhookEndpoint", ["w", { enabled: 0 }], "enabled must be a boolean, not a number"],
+  ["refundPayment", [{ id: "p" }], "paymentId must be a string, not an object"],
+])(
+  "A flag or text of another type isn't taken for one: %s of %j: %s",
+  async (name, args, message) => {
+    expect((await refusalOf(name, args)).message).toBe(message);
+  },
+);
+
+test.each([
   ["createPayment", [null], "payment must be an object, not null"],
   ["createPayment", [NEW_PAYMENT, null], "options must be an object, not null"],
   [
