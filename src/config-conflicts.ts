@@ -1,4 +1,5 @@
 import type { Config, ConfigPurpose } from "./config.ts";
+import { jwtConflictsIn } from "./platform/jwt-settings.ts";
 import { kafkaConflictsIn } from "./platform/kafka-settings.ts";
 import { isLoopback } from "./platform/setting-parsers.ts";
 
@@ -8,7 +9,7 @@ export function conflictsIn(config: Config, purpose: ConfigPurpose): string[] {
   if ((config.TLS_CERT_FILE === undefined) !== (config.TLS_KEY_FILE === undefined)) {
     errors.push("TLS_CERT_FILE and TLS_KEY_FILE must be set together");
   }
-  errors.push(...conflictsInJwt(config), ...kafkaConflictsIn(config));
+  errors.push(...jwtConflictsIn(config), ...kafkaConflictsIn(config));
   if (!purpose.serving) return errors;
   if (!servesCalls(config)) return errors;
   if (config.PORT === config.ADMIN_PORT && config.PORT !== 0) {
@@ -25,18 +26,6 @@ export function conflictsIn(config: Config, purpose: ConfigPurpose): string[] {
 /** True for an instance that has a port for callers. */
 export function servesCalls({ ROLES: roles }: Pick<Config, "ROLES">): boolean {
   return roles.includes("payments") || roles.includes("accounts");
-}
-
-function conflictsInJwt(config: Config): string[] {
-  const { JWT_ISSUER, JWT_AUDIENCE, JWT_JWKS_URL, JWT_JWKS_FILE } = config;
-  if ([JWT_ISSUER, JWT_AUDIENCE, JWT_JWKS_URL, JWT_JWKS_FILE].every((one) => !one)) return [];
-  const errors: string[] = [];
-  if (!JWT_ISSUER) errors.push("JWT_ISSUER must be set for JWTs");
-  if (!JWT_AUDIENCE) errors.push("JWT_AUDIENCE must be set for JWTs");
-  if ((JWT_JWKS_URL === undefined) === (JWT_JWKS_FILE === undefined)) {
-    errors.push("JWT_JWKS_URL or JWT_JWKS_FILE must be set for JWTs, and not both");
-  }
-  return errors;
 }
 
 /** What others who can reach the service mustn't find. */

@@ -1,11 +1,10 @@
 import { readFileSync } from "node:fs";
 import { conflictsIn } from "./config-conflicts.ts";
-import { JWT_ALGORITHMS } from "./platform/jwt.ts";
+import { JWT_SETTINGS } from "./platform/jwt-settings.ts";
 import { KAFKA_SETTINGS } from "./platform/kafka-settings.ts";
 import {
   type Setting,
   type SettingValues,
-  anyText,
   apiKey,
   flag,
   host,
@@ -15,7 +14,6 @@ import {
   postgresUrl,
   redisUrl,
   readableFile,
-  secureUrl,
   someOf,
   wholeNumber,
 } from "./platform/setting-parsers.ts";
@@ -73,38 +71,7 @@ export const SETTINGS = {
     default: "keys",
     parse: oneOf("keys", "none"),
   },
-  JWT_ISSUER: {
-    description: "Issuer (iss) whose JWTs are taken beside keys. Unset: none are.",
-    parse: anyText,
-  },
-  JWT_AUDIENCE: {
-    description: "Audience (aud) that a JWT must be for.",
-    parse: anyText,
-  },
-  JWT_JWKS_URL: {
-    description: "Where the issuer's public keys are, as a JWKS. This or JWT_JWKS_FILE.",
-    parse: secureUrl,
-  },
-  JWT_JWKS_FILE: {
-    description: "File with the issuer's public keys, as a JWKS; it may be replaced.",
-    parse: readableFile,
-  },
-  JWT_ALGORITHMS: {
-    description:
-      "Signatures that are taken, separated by commas: RS256, PS256, ES256, ES384, EdDSA.",
-    default: JWT_ALGORITHMS.join(","),
-    parse: someOf(...JWT_ALGORITHMS),
-  },
-  JWT_OWNER_CLAIM: {
-    description: "Claim of a JWT that names the owner.",
-    default: "sub",
-    parse: anyText,
-  },
-  JWT_SCOPE_CLAIM: {
-    description: "Claim of a JWT with the scopes: a list, or words separated by spaces.",
-    default: "scope",
-    parse: anyText,
-  },
+  ...JWT_SETTINGS,
   TRUST_PROXY: {
     description: "true: a proxy before the service ends TLS, so HOST may be public without it.",
     default: "false",
