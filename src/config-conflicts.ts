@@ -1,15 +1,16 @@
 import type { Config, ConfigPurpose } from "./config.ts";
 import { jwtConflictsIn } from "./platform/jwt-settings.ts";
 import { kafkaConflictsIn } from "./platform/kafka-settings.ts";
-import { isLoopback } from "./platform/setting-parsers.ts";
+import { isLoopback, pairConflictsIn } from "./platform/setting-parsers.ts";
 
 /** What is wrong with settings only in combination, a line for each. */
 export function conflictsIn(config: Config, purpose: ConfigPurpose): string[] {
   const errors: string[] = [];
-  if ((config.TLS_CERT_FILE === undefined) !== (config.TLS_KEY_FILE === undefined)) {
-    errors.push("TLS_CERT_FILE and TLS_KEY_FILE must be set together");
-  }
-  errors.push(...jwtConflictsIn(config), ...kafkaConflictsIn(config));
+  errors.push(
+    ...pairConflictsIn(config, "TLS_CERT_FILE", "TLS_KEY_FILE"),
+    ...jwtConflictsIn(config),
+    ...kafkaConflictsIn(config),
+  );
   if (!purpose.serving) return errors;
   if (!servesCalls(config)) return errors;
   if (config.PORT === config.ADMIN_PORT && config.PORT !== 0) {

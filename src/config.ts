@@ -188,6 +188,11 @@ export function readConfig(purpose: ConfigPurpose, environment: Environment = pr
   return config;
 }
 
+/** True if LOG_LEVEL asks for where an error was thrown, for those who look for its cause. */
+export function wantsStacks(environment: Environment = process.env): boolean {
+  return ["debug", "trace"].includes(environment["LOG_LEVEL"] ?? "");
+}
+
 function readSetting(name: string, setting: Setting<unknown>, environment: Environment): unknown {
   const given = environment[name] === "" ? undefined : environment[name];
   const text = given ?? setting.default;

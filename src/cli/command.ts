@@ -23,3 +23,10 @@ export interface CommandOptions {
   /** Aborted once nobody reads standard output any more: what is printed from then on is void. */
   readonly unread: AbortSignal;
 }
+
+/** What an error says, never empty. */
+export function messageOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  // Of several addresses none of which answers, Node tells the code alone.
+  return error.message || ("code" in error ? String(error.code) : error.name);
+}

@@ -65,8 +65,10 @@ const HELD_MINOR = 2_000n;
  * 5. Make what the examples capture, cancel and try again, at each start anew.
  */
 export async function ensureDemo(dataDirectory: string, useCases: DemoUseCases): Promise<Demo> {
-  const { content } = await readOrCreate(join(dataDirectory, "demo.json"), () =>
-    JSON.stringify({ funding: randomUUID(), alice: randomUUID(), bob: randomUUID() }),
+  const { content } = await readOrCreate(
+    join(dataDirectory, "demo.json"),
+    () => JSON.stringify({ funding: randomUUID(), alice: randomUUID(), bob: randomUUID() }),
+    namesAccounts,
   );
   const accounts: DemoAccounts = JSON.parse(content);
   const open = (ownerId: keyof DemoAccounts) =>
@@ -114,4 +116,13 @@ export async function ensureDemo(dataDirectory: string, useCases: DemoUseCases):
     cancelPaymentId: await forExample(HELD_MINOR, true),
     rejectedPaymentId: await forExample(MAX_AMOUNT_MINOR, false),
   };
+}
+
+function namesAccounts(content: string): boolean {
+  try {
+    const { funding, alice, bob } = JSON.parse(content);
+    return [funding, alice, bob].every((id) => typeof id === "string");
+  } catch {
+    return false;
+  }
 }

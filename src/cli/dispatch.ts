@@ -1,6 +1,7 @@
 import { parseArgs, type ParseArgsConfig } from "node:util";
+import { wantsStacks } from "../config.ts";
 import { EXIT_CODES, StartupError } from "../platform/startup-error.ts";
-import type { Command, CommandOptions } from "./command.ts";
+import { type Command, type CommandOptions, messageOf } from "./command.ts";
 import { eventsTail } from "./events-tail.ts";
 import { keysCreate, keysList, keysRevoke, keysRotate } from "./keys.ts";
 import { migrate } from "./migrate.ts";
@@ -21,6 +22,8 @@ const COMMANDS: Readonly<Record<string, Command>> = {
 /**
  * Runs `instant-payment` with the arguments after the program's name and returns the exit code:
  * 0, 1 for a negative result, or one of sysexits.h after a line on standard error for each reason.
+ * What nobody foresaw is told in a line too, with 1; LOG_LEVEL=debug or trace adds where it was
+ * thrown.
  */
 export async function runCommand(args: readonly string[]): Promise<number> {
   const unread = watchReaders();
@@ -32,9 +35,13 @@ export async function runCommand(args: readonly string[]): Promise<number> {
     }
     return await command.run({ json: values["json"] === true, print, warn, unread, values });
   } catch (error) {
-    if (!(error instanceof StartupError)) throw error;
-    for (const line of error.message.split("\n")) warn(line);
-    return error.exitCode;
+    if (error instanceof StartupError) {
+      for (const line of error.message.split("\n")) warn(line);
+      return error.exitCode;
+    }
+    warn(reasonOf(error));
+    if (wantsStacks() && error instanceof Error) process.stderr.write(`${placesOf(error)}\n`);
+    return 1;
   }
 }
 
@@ -44,6 +51,16 @@ function print(text: string): void {
 
 function warn(line: string): void {
   process.stderr.write(`instant-payment: ${line}\n`);
+}
+
+/** The first line alone: MikroORM puts a statement's data into further ones. */
+function reasonOf(error: unknown): string {
+  const reason = messageOf(error).split("\n", 1)[0];
+  return wantsStacks() ? `failed: ${reason}` : `failed: ${reason} (LOG_LEVEL=debug tells where)`;
+}
+
+function placesOf(error: Error): string {
+  return error.stack?.match(/^ +at .*$/gm)?.join("\n") ?? "";
 }
 
 /** `| head -1` has read enough: nobody's fault, and no reason to leave anything half done. */

@@ -8,7 +8,7 @@ import { createKafka, kafkaErrorCode } from "../platform/kafka.ts";
 import { isConnectionError } from "../platform/postgres-errors.ts";
 import { StartupError } from "../platform/startup-error.ts";
 import { assertMigrated } from "../scheduler/prepare-schema.ts";
-import type { Command } from "./command.ts";
+import { type Command, messageOf } from "./command.ts";
 import { onInterruption } from "./interruption.ts";
 import { withDatabase } from "./with-database.ts";
 
@@ -121,12 +121,6 @@ function parseLimit(limit: string | boolean | undefined): number | undefined {
   const number = Number(limit);
   if (Number.isInteger(number) && number >= 1 && number <= 10_000) return number;
   throw new StartupError("usage", `--limit must be 1 to 10000, not '${limit}'`);
-}
-
-function messageOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  // Of several addresses none of which answers, Node tells the code alone.
-  return error.message || ("code" in error ? String(error.code) : error.name);
 }
 
 /** Undefined if it's no event: what others write into the topic, or a tombstone. */

@@ -10,12 +10,12 @@ import { StartupError } from "./startup-error.ts";
 export async function openDataDirectory(path: string): Promise<string> {
   const directory = resolve(path);
   try {
-    const isThere = await stat(directory).catch(() => undefined);
-    if (isThere === undefined) {
+    const found = await stat(directory).catch(() => undefined);
+    if (found === undefined) {
       await mkdir(directory, { recursive: true });
       await chmod(directory, 0o711);
     }
-    return directory;
+    if (found?.isDirectory() ?? true) return directory;
   } catch (cause) {
     throw new StartupError(
       "unavailable",
@@ -24,20 +24,32 @@ export async function openDataDirectory(path: string): Promise<string> {
       { cause },
     );
   }
+  throw new StartupError(
+    "unavailable",
+    `${directory} is no directory: set DATA_DIR to one, or set DATABASE_URL instead`,
+  );
 }
 
 /**
  * The content of a small private file, made with `create` (mode 0600) if there is none. What two
- * processes make at once may be the one's or the other's, but is never half.
+ * processes make at once may be the one's or the other's, but is never half. Throws StartupError if
+ * what is there can't be read, or isn't what `isWhole` expects.
  */
 export async function readOrCreate(
   file: string,
   create: () => string,
+  isWhole: (content: string) => boolean,
 ): Promise<{ content: string; created: boolean }> {
-  try {
-    return { content: await readFile(file, "utf8"), created: false };
-  } catch (error) {
-    if (!(error instanceof Error && "code" in error && error.code === "ENOENT")) throw error;
+  const kept = await readFile(file, "utf8").catch((cause: NodeJS.ErrnoException) => {
+    if (cause.code === "ENOENT") return undefined;
+    throw new StartupError("unavailable", `${file} can't be read (${cause.message})`, { cause });
+  });
+  if (kept !== undefined) {
+    if (isWhole(kept)) return { content: kept, created: false };
+    throw new StartupError(
+      "unavailable",
+      `${file} is damaged: restore it, or remove it, and the next start makes a new one`,
+    );
   }
   const content = create();
   const unfinished = `${file}.${randomUUID()}`;

@@ -4,6 +4,7 @@ import {
   anyText,
   brokers,
   oneOf,
+  pairConflictsIn,
   readableFile,
   topicName,
   wholeNumber,
@@ -86,11 +87,9 @@ export function kafkaConflictsIn(config: KafkaSettings): string[] {
       "KAFKA_SASL_MECHANISM, KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD must be set together",
     );
   }
-  const files = [config.KAFKA_TLS_CERT_FILE, config.KAFKA_TLS_KEY_FILE];
-  if ((files[0] === undefined) !== (files[1] === undefined)) {
-    errors.push("KAFKA_TLS_CERT_FILE and KAFKA_TLS_KEY_FILE must be set together");
-  }
-  const isTlsFile = [...files, config.KAFKA_TLS_CA_FILE].some((file) => file !== undefined);
+  errors.push(...pairConflictsIn(config, "KAFKA_TLS_CERT_FILE", "KAFKA_TLS_KEY_FILE"));
+  const files = [config.KAFKA_TLS_CERT_FILE, config.KAFKA_TLS_KEY_FILE, config.KAFKA_TLS_CA_FILE];
+  const isTlsFile = files.some((file) => file !== undefined);
   if (isTlsFile && config.KAFKA_TLS === "off") {
     errors.push("KAFKA_TLS must be on for KAFKA_TLS_CA_FILE and KAFKA_TLS_CERT_FILE to count");
   }

@@ -35,8 +35,23 @@ export async function openPostgresCluster(
   const binaries = await preparePostgresBinaries(user, home);
   const pgData = join(home, "data");
   if (!(await exists(pgData))) await initialise(binaries, user, pgData);
-  const password = await readFile(join(pgData, PASSWORD_FILE), "utf8");
+  const password = await readPassword(pgData);
   return { binaries, user, pgData, logFile: join(home, "postgres.log"), password };
+}
+
+async function readPassword(pgData: string): Promise<string> {
+  try {
+    return await readFile(join(pgData, PASSWORD_FILE), "utf8");
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code !== "ENOENT") throw cause;
+    // It may be a ledger all the same: nobody is told to remove it.
+    throw new StartupError(
+      "unavailable",
+      `${pgData} is no whole PostgreSQL, it has no ${PASSWORD_FILE}: restore it from a back-up, or ` +
+        "set DATA_DIR to a new directory",
+      { cause },
+    );
+  }
 }
 
 async function openHome(dataDir: string, relocateTo: string, user: RunAs): Promise<string> {

@@ -1,5 +1,7 @@
-import { accessSync, constants } from "node:fs";
+import { createPrivateKey, X509Certificate } from "node:crypto";
+import { accessSync, constants, readFileSync } from "node:fs";
 import { isIP } from "node:net";
+import { createSecureContext } from "node:tls";
 
 /**
  * Reads the text of a setting that isn't empty; throws an Error whose message completes
@@ -133,6 +135,29 @@ export function readableFile(text: string): string {
     return text;
   } catch {
     throw new Error("must be the path of a file that can be read");
+  }
+}
+
+/** What is wrong with a certificate's file and its private key's, which are of use only together. */
+export function pairConflictsIn<Name extends string>(
+  config: { readonly [N in Name]: string | undefined },
+  certName: Name,
+  keyName: Name,
+): string[] {
+  const { [certName]: certFile, [keyName]: keyFile } = config;
+  if (certFile === undefined && keyFile === undefined) return [];
+  if (certFile === undefined || keyFile === undefined) {
+    return [`${certName} and ${keyName} must be set together`];
+  }
+  try {
+    const [cert, key] = [readFileSync(certFile), readFileSync(keyFile)];
+    createSecureContext({ cert, key });
+    // The context takes two of different kinds, such as RSA and Ed25519, and no handshake succeeds.
+    if (new X509Certificate(cert).checkPrivateKey(createPrivateKey(key))) return [];
+    throw new Error("the key is another certificate's");
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    return [`${certName} and ${keyName} must be a certificate and its key in PEM (${reason})`];
   }
 }
 

@@ -1,6 +1,8 @@
+import { generateKeyPairSync } from "node:crypto";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 import { type Environment, SETTINGS, readConfig } from "../../src/config.ts";
 
@@ -156,4 +158,29 @@ test("the parts of a login to Kafka, and of its TLS, are set together", () => {
     "KAFKA_TLS_CERT_FILE and KAFKA_TLS_KEY_FILE must be set together",
     "KAFKA_TLS must be on for KAFKA_TLS_CA_FILE and KAFKA_TLS_CERT_FILE to count",
   ]);
+});
+
+test("a certificate and its key are told together, as they're set, if they don't belong together", () => {
+  const cert = fileURLToPath(new URL("../support/tls/cert.pem", import.meta.url));
+  const key = fileURLToPath(new URL("../support/tls/key.pem", import.meta.url));
+  const directory = mkdtempSync(join(tmpdir(), "instant-payment-pair-"));
+  const other = join(directory, "key.pem");
+  const { privateKey } = generateKeyPairSync("ed25519");
+  writeFileSync(other, privateKey.export({ type: "pkcs8", format: "pem" }));
+  const empty = join(directory, "empty.pem");
+  writeFileSync(empty, "");
+  const pair = (certFile: string, keyFile: string) => ({
+    TLS_CERT_FILE: certFile,
+    TLS_KEY_FILE: keyFile,
+  });
+  expect(complaints(pair(cert, key))).toEqual([]);
+  for (const wrong of [pair(cert, other), pair("package.json", key), pair(cert, empty)]) {
+    expect(complaints(wrong)).toEqual([
+      expect.stringMatching(/^TLS_CERT_FILE and TLS_KEY_FILE must be a certificate .* \(.+\)$/),
+    ]);
+  }
+  expect(
+    complaints({ KAFKA_TLS: "on", KAFKA_TLS_CERT_FILE: cert, KAFKA_TLS_KEY_FILE: other }),
+  ).toEqual([expect.stringMatching(/^KAFKA_TLS_CERT_FILE and KAFKA_TLS_KEY_FILE must be/)]);
+  rmSync(directory, { recursive: true });
 });

@@ -1,0 +1,118 @@
+// A start that fails, for whatever reason, says so in a line and with its exit code.
+import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test, vi } from "vitest";
+import { startEmbeddedPostgres } from "../../src/platform/embedded-postgres.ts";
+import { createMigratedDatabase } from "../support/ledger.ts";
+import { type Ended, run } from "../support/service-process.ts";
+import { runSql } from "../support/sql.ts";
+
+const KEY = "k".repeat(32);
+// Each starts several processes, and the machine may be busy.
+vi.setConfig({ testTimeout: 90_000 });
+
+let directory: string;
+
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), "instant-payment-unforeseen-"));
+  await chmod(directory, 0o711);
+});
+
+afterAll(() => rm(directory, { recursive: true }));
+
+function start(settings: Readonly<Record<string, string>>): Promise<Ended> {
+  const ports = { PORT: "0", ADMIN_PORT: "0" };
+  return run([process.execPath, "src/main.ts"], { ...ports, ...settings }).ended;
+}
+
+function instantPayment(command: string, settings: Readonly<Record<string, string>>) {
+  return run([process.execPath, "src/cli/instant-payment.ts", command], settings).ended;
+}
+
+/** Whoever owns nothing in the database may connect to it all the same. */
+async function withStranger(work: (url: string) => Promise<void>): Promise<void> {
+  const { url, drop } = await createMigratedDatabase();
+  const role = `stranger_${process.pid}`;
+  await runSql(url, `create role ${role} login password 'sesame'`);
+  const stranger = new URL(url);
+  stranger.username = role;
+  stranger.password = "sesame";
+  await work(stranger.href);
+  await drop();
+  await runSql(url.replace(/[^/]*$/, "postgres"), `drop role ${role}`);
+}
+
+test("what nobody foresaw is one line and a failure, of the service as of every command", async () => {
+  await withStranger(async (url) => {
+    const settings = { DATABASE_URL: url, ADMIN_API_KEY: KEY };
+    const [served, migrated, verified] = await Promise.all([
+      start(settings),
+      instantPayment("migrate", settings),
+      instantPayment("verify", settings),
+    ]);
+    for (const { code, stdout, stderr } of [served, migrated, verified]) {
+      expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
+      expect(stderr).toMatch(/^instant-payment: failed: .*permission denied for .*\n$/);
+    }
+    const detailed = await instantPayment("verify", { ...settings, LOG_LEVEL: "debug" });
+    expect(detailed.stderr).toMatch(/permission denied for table schema_migration\n +at /);
+  });
+});
+
+test("a data directory that is none, or is damaged, is told with what to do", async () => {
+  const half = join(directory, "half");
+  await mkdir(join(half, "postgres", "data"), { recursive: true });
+  await chmod(half, 0o711);
+  await chmod(join(half, "postgres"), 0o755);
+  await writeFile(join(half, "postgres", "data", "PG_VERSION"), "18\n");
+  const damagedKey = join(directory, "damaged-key");
+  await mkdir(damagedKey);
+  await writeFile(join(damagedKey, "admin-key"), "");
+  const [none, halfMade, keyless] = await Promise.all([
+    start({ DATA_DIR: "/dev/null" }),
+    start({ DATA_DIR: half }),
+    start({ DATA_DIR: damagedKey }),
+  ]);
+  for (const [{ code, stderr }, reason] of [
+    [none, "/dev/null is no directory: set DATA_DIR to one"],
+    [
+      halfMade,
+      `${half}/postgres/data is no whole PostgreSQL, it has no superuser-password: restore it`,
+    ],
+    [keyless, `${damagedKey}/admin-key is damaged: restore it, or remove it`],
+  ] as const) {
+    expect({
+      code,
+      reason: stderr.slice("instant-payment: ".length).slice(0, reason.length),
+    }).toEqual({
+      code: 69,
+      reason,
+    });
+    expect(stderr.trimEnd()).not.toContain("\n");
+  }
+});
+
+test("an empty list of the demo's accounts is told, and without it there are new ones", async () => {
+  const dataDir = join(directory, "demo");
+  await mkdir(dataDir);
+  await chmod(dataDir, 0o711);
+  const file = join(dataDir, "demo.json");
+  await writeFile(file, "");
+  const { code, stderr } = await start({ DATA_DIR: dataDir, LOG_LEVEL: "warn" });
+  expect({ code, stderr }).toEqual({
+    code: 69,
+    stderr:
+      `instant-payment: ${file} is damaged: restore it, or remove it, ` +
+      "and the next start makes a new one\n",
+  });
+  await rm(file);
+  const settings = { DATA_DIR: dataDir, PORT: "0", ADMIN_PORT: "0", LOG_LEVEL: "warn" };
+  const service = run([process.execPath, "src/main.ts", "--json"], settings);
+  const { demo } = JSON.parse(await service.printed("}\n"));
+  service.signal("SIGTERM");
+  expect(await service.ended).toMatchObject({ code: 0, stderr: "" });
+  expect(JSON.parse(await readFile(file, "utf8"))).toMatchObject({ alice: demo.accounts.alice });
+  // Whatever a failed start left: adopted and ended.
+  await (await startEmbeddedPostgres({ dataDir, database: "instant_payment" })).stop();
+});
