@@ -148,7 +148,7 @@ export function createApp(options: AppOptions): App {
     if (isScheduler) closers.push(startDueJob(useCases.runDuePayments, watched));
     const apiUrl = servesCalls(config) ? await serveCalls(database, useCases) : undefined;
     state = "serving";
-    logger.info({ apiUrl, adminUrl, roles: config.ROLES }, "serving");
+    logger.info({ apiUrl, adminUrl, roles: config.ROLES, database: source.place }, "serving");
     return { apiUrl, adminUrl };
   }
 

@@ -19,7 +19,7 @@ import {
 } from "./platform/setting-parsers.ts";
 import { StartupError } from "./platform/startup-error.ts";
 
-/** Every setting of the service. An empty variable counts as an unset one. */
+/** Every setting of the service. An empty variable counts as an unset one, except for `ifEmpty`. */
 export const SETTINGS = {
   PORT: {
     description: "Port of the API; 0 takes a free one.",
@@ -37,8 +37,11 @@ export const SETTINGS = {
     parse: wholeNumber(0, 65_535),
   },
   DATABASE_URL: {
-    description: "PostgreSQL 15 or newer to use. Unset: an embedded one in DATA_DIR.",
+    description:
+      "PostgreSQL 15 or newer to use. Unset: an embedded one in DATA_DIR. Empty: refused.",
     parse: postgresUrl,
+    // Money mustn't go to a disk of this machine because somebody's variable has no value.
+    ifEmpty: "unset it for the embedded PostgreSQL, or give a URL",
     secret: true,
   },
   REDIS_URL: {
@@ -200,6 +203,10 @@ function readSetting(name: string, setting: Setting<unknown>, environment: Envir
   if (file !== undefined && file !== "") {
     if (given !== undefined) throw new Error(`and ${name}_FILE are both set: leave one out`);
     return setting.parse(readSecretFile(name, file));
+  }
+  const isEmpty = given === undefined && (environment[name] === "" || file === "");
+  if (isEmpty && setting.ifEmpty !== undefined) {
+    throw new Error(`is set but empty: ${setting.ifEmpty}`);
   }
   if (text === undefined) return undefined;
   try {

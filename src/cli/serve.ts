@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Prepare, type PrepareUseCases, createApp } from "../app.ts";
 import { type Config, readConfig } from "../config.ts";
@@ -31,6 +32,13 @@ export const serve: Command = {
     const config = readConfig({ serving: true, insecureAllowNoAuth });
     const logger = createLogger(config.LOG_LEVEL);
     if (config.AUTH === "none") logger.warn("AUTH=none: every caller is the administrator");
+    if (config.ADMIN_API_KEY !== undefined && config.DATABASE_URL === undefined) {
+      const dataDir = resolve(config.DATA_DIR);
+      logger.warn(
+        { dataDir },
+        "no DATABASE_URL: the ledger is on this machine's disk, in DATA_DIR",
+      );
+    }
     const adminKey = await adminKeyOf(config);
     const demo = createDemo(config);
     const app = createApp({ config, logger, adminKey: adminKey?.key, prepare: demo.prepare });

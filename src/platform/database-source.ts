@@ -1,9 +1,12 @@
+import { resolve } from "node:path";
 import { startEmbeddedPostgres } from "./embedded-postgres.ts";
-import { probeDatabase } from "./probe-database.ts";
+import { placeOf, probeDatabase } from "./probe-database.ts";
 
 /** A PostgreSQL that answers. */
 export interface DatabaseSource {
   readonly url: string;
+  /** Which one it is, for people: `host:port/name`, or the embedded one's directory. */
+  readonly place: string;
   /** Ends it if it's the embedded one and ours. */
   readonly stop: () => Promise<void>;
 }
@@ -18,8 +21,10 @@ export async function openDatabaseSource(
 ): Promise<DatabaseSource> {
   if (settings.DATABASE_URL === undefined) {
     const dataDir = settings.DATA_DIR;
-    return startEmbeddedPostgres({ dataDir, database: "instant_payment", share });
+    const embedded = await startEmbeddedPostgres({ dataDir, database: "instant_payment", share });
+    return { ...embedded, place: `embedded ${resolve(dataDir)}` };
   }
   await probeDatabase(settings.DATABASE_URL);
-  return { url: settings.DATABASE_URL, stop: async () => {} };
+  const url = settings.DATABASE_URL;
+  return { url, place: placeOf(url), stop: async () => {} };
 }

@@ -45,7 +45,8 @@ function describe(error: unknown, url: string): StartupError {
   );
 }
 
-function placeOf(url: string): string {
+/** Which database a URL means, `host:port/name`, without user and password. */
+export function placeOf(url: string): string {
   const { host, pathname } = new URL(url);
   return `${host}${pathname}`;
 }

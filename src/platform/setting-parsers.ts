@@ -16,6 +16,8 @@ export interface Setting<T> {
   /** As it would be written in the environment; absent: there is none, and unset is undefined. */
   readonly default?: string;
   readonly parse: SettingParser<T>;
+  /** What to do if it's set but empty, which otherwise counts as unset. */
+  readonly ifEmpty?: string;
   /** Never shown, and also read from the file that `NAME_FILE` names. */
   readonly secret?: true;
 }

@@ -132,7 +132,12 @@ test("an unmigrated database is refused with the command to run, which then help
   const headers = { ...post.headers, authorization: `Bearer ${KEY}` };
   expect(await (await fetch(list, { ...post, headers })).json()).toMatchObject({ accounts: [] });
   service.signal("SIGTERM");
-  expect(await service.ended).toMatchObject({ code: 0 });
+  const { code, stderr } = await service.ended;
+  expect(code).toBe(0);
+  const { host, pathname, password } = new URL(url);
+  expect(stderr).toMatch(new RegExp(`"database":"${host}${pathname}","msg":"serving"`));
+  expect(stderr).not.toContain(password);
+  expect(stderr).not.toContain("no DATABASE_URL");
   await drop();
 });
 

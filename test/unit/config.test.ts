@@ -19,9 +19,10 @@ function complaints(environment: Environment, serving = true): string[] {
 }
 
 test("an empty environment gives the defaults, frozen", () => {
-  const config = readConfig({ serving: true }, { PORT: "", DATABASE_URL: "" });
+  const config = readConfig({ serving: true }, { PORT: "", REDIS_URL: "" });
   expect(config).toMatchObject({ PORT: 8080, HOST: "127.0.0.1", ADMIN_PORT: 9090 });
   expect(config.DATABASE_URL).toBeUndefined();
+  expect(config.REDIS_URL).toBeUndefined();
   expect(config.CORS_ORIGINS).toEqual([]);
   expect(Object.isFrozen(config)).toBe(true);
 });
@@ -183,4 +184,17 @@ test("a certificate and its key are told together, as they're set, if they don't
     complaints({ KAFKA_TLS: "on", KAFKA_TLS_CERT_FILE: cert, KAFKA_TLS_KEY_FILE: other }),
   ).toEqual([expect.stringMatching(/^KAFKA_TLS_CERT_FILE and KAFKA_TLS_KEY_FILE must be/)]);
   rmSync(directory, { recursive: true });
+});
+
+test("an empty DATABASE_URL is refused, not taken for the embedded database", () => {
+  const line = "DATABASE_URL is set but empty: unset it for the embedded PostgreSQL, or give a URL";
+  for (const empty of [{ DATABASE_URL: "" }, { DATABASE_URL_FILE: "" }]) {
+    expect(complaints({ ...empty, ADMIN_API_KEY: KEY })).toEqual([line]);
+    expect(complaints(empty, false)).toEqual([line]);
+  }
+  const url = "postgresql://u:p@h/d";
+  const both = { DATABASE_URL: url, DATABASE_URL_FILE: "", ADMIN_API_KEY: KEY };
+  expect(readConfig({ serving: true }, both).DATABASE_URL).toBe(url);
+  const emptyFile = { DATABASE_URL_FILE: "/dev/null" };
+  expect(complaints(emptyFile)).toEqual([expect.stringMatching(/^DATABASE_URL must look like/)]);
 });
