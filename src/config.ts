@@ -18,6 +18,7 @@ import {
   wholeNumber,
 } from "./platform/setting-parsers.ts";
 import { StartupError } from "./platform/startup-error.ts";
+import { unknownSettings } from "./unknown-settings.ts";
 
 /** Every setting of the service. An empty variable counts as an unset one, except for `ifEmpty`. */
 export const SETTINGS = {
@@ -189,6 +190,14 @@ export function readConfig(purpose: ConfigPurpose, environment: Environment = pr
   if (errors.length === 0) errors.push(...conflictsIn(config, purpose));
   if (errors.length > 0) throw new StartupError("settings", errors.join("\n"));
   return config;
+}
+
+/** A warning for each variable that looks like a setting and is none. */
+export function unknownSettingsIn(environment: Environment = process.env): string[] {
+  const known = Object.entries<Setting<unknown>>(SETTINGS).flatMap(([name, { secret }]) =>
+    secret ? [name, `${name}_FILE`] : [name],
+  );
+  return unknownSettings(Object.keys(environment), known);
 }
 
 /** True if LOG_LEVEL asks for where an error was thrown, for those who look for its cause. */

@@ -55,7 +55,7 @@ export const HOUSE: House = {
     { name: "rpc", files: ["src/rpc/**"], mayImport: ["platform", "kernel"] },
     {
       name: "config",
-      files: ["src/config.ts", "src/config-conflicts.ts"],
+      files: ["src/config.ts", "src/config-conflicts.ts", "src/unknown-settings.ts"],
       mayImport: ["platform", "kernel"],
     },
     {

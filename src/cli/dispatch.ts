@@ -1,5 +1,5 @@
 import { parseArgs, type ParseArgsConfig } from "node:util";
-import { wantsStacks } from "../config.ts";
+import { unknownSettingsIn, wantsStacks } from "../config.ts";
 import { EXIT_CODES, StartupError } from "../platform/startup-error.ts";
 import { type Command, type CommandOptions, messageOf } from "./command.ts";
 import { eventsTail } from "./events-tail.ts";
@@ -33,6 +33,8 @@ export async function runCommand(args: readonly string[]): Promise<number> {
       print(usage(name));
       return 0;
     }
+    // The service tells them in its log.
+    if (command !== serve) unknownSettingsIn().forEach(warn);
     return await command.run({ json: values["json"] === true, print, warn, unread, values });
   } catch (error) {
     if (error instanceof StartupError) {

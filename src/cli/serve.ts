@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Prepare, type PrepareUseCases, createApp } from "../app.ts";
-import { type Config, readConfig } from "../config.ts";
+import { type Config, readConfig, unknownSettingsIn } from "../config.ts";
 import { servesCalls } from "../config-conflicts.ts";
 import { systemClock } from "../kernel/clock.ts";
 import type { Call } from "../kernel/call.ts";
@@ -31,6 +31,7 @@ export const serve: Command = {
     const insecureAllowNoAuth = values["insecure-allow-no-auth"] === true;
     const config = readConfig({ serving: true, insecureAllowNoAuth });
     const logger = createLogger(config.LOG_LEVEL);
+    for (const line of unknownSettingsIn()) logger.warn(line);
     if (config.AUTH === "none") logger.warn("AUTH=none: every caller is the administrator");
     if (config.ADMIN_API_KEY !== undefined && config.DATABASE_URL === undefined) {
       const dataDir = resolve(config.DATA_DIR);

@@ -55,7 +55,9 @@ test("what nobody foresaw is one line and a failure, of the service as of every 
       expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
       expect(stderr).toMatch(/^instant-payment: failed: .*permission denied for .*\n$/);
     }
-    const detailed = await instantPayment("verify", { ...settings, LOG_LEVEL: "debug" });
+    const more = { LOG_LEVEL: "debug", KAFKA_BROKER: "kafka:9092" };
+    const detailed = await instantPayment("verify", { ...settings, ...more });
+    expect(detailed.stderr).toMatch(/^instant-payment: unknown setting KAFKA_BROKER: did you mean/);
     expect(detailed.stderr).toMatch(/permission denied for table schema_migration\n +at /);
   });
 });
@@ -107,7 +109,8 @@ test("an empty list of the demo's accounts is told, and without it there are new
       "and the next start makes a new one\n",
   });
   await rm(file);
-  const settings = { DATA_DIR: dataDir, PORT: "0", ADMIN_PORT: "0", ADMIN_API_KEY: KEY };
+  const keyed = { DATA_DIR: dataDir, PORT: "0", ADMIN_PORT: "0", ADMIN_API_KEY: KEY };
+  const settings = { ...keyed, DATABSE_URL: "postgresql://u:sesame@h/d" };
   const service = run([process.execPath, "src/main.ts", "--json"], settings);
   const { demo } = JSON.parse(await service.printed("}\n"));
   service.signal("SIGTERM");
@@ -116,6 +119,8 @@ test("an empty list of the demo's accounts is told, and without it there are new
   // Whoever sets a key of their own may believe that they've set the database too.
   expect(ended.stderr).toContain(`"level":"warn"`);
   expect(ended.stderr).toContain("no DATABASE_URL: the ledger is on this machine's disk");
+  expect(ended.stderr).toContain("unknown setting DATABSE_URL: did you mean DATABASE_URL?");
+  expect(ended.stderr).not.toContain("sesame");
   expect(ended.stderr).toContain(`"database":"embedded ${dataDir}","msg":"serving"`);
   expect(JSON.parse(await readFile(file, "utf8"))).toMatchObject({ alice: demo.accounts.alice });
   // Whatever a failed start left: adopted and ended.
