@@ -39,7 +39,7 @@ export const SETTINGS = {
   },
   DATABASE_URL: {
     description:
-      "PostgreSQL 15 or newer to use. Unset: an embedded one in DATA_DIR. Empty: refused.",
+      "PostgreSQL 15 or newer to use, in UTF8. Unset: an embedded one in DATA_DIR. Empty: refused.",
     parse: postgresUrl,
     // Money mustn't go to a disk of this machine because somebody's variable has no value.
     ifEmpty: "unset it for the embedded PostgreSQL, or give a URL",

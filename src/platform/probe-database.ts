@@ -6,8 +6,8 @@ const CONNECT_TIMEOUT_MS = 5_000;
 const OLDEST_VERSION = 15;
 
 /**
- * Resolves if a PostgreSQL that is new enough answers at the URL. Throws a StartupError that says
- * in one line what is wrong, without the password.
+ * Resolves if a PostgreSQL that is new enough, and keeps text as UTF8, answers at the URL. Throws a
+ * StartupError that says in one line what is wrong, without the password.
  */
 export async function probeDatabase(url: string): Promise<void> {
   const client = new Client({
@@ -16,21 +16,32 @@ export async function probeDatabase(url: string): Promise<void> {
     query_timeout: CONNECT_TIMEOUT_MS,
   });
   client.on("error", () => undefined);
-  let version: string | undefined;
+  let found: { version: string; encoding: string } | undefined;
   try {
     await client.connect();
-    version = (await client.query<{ server_version: string }>("show server_version")).rows[0]
-      ?.server_version;
+    const { rows } = await client.query<{ version: string; encoding: string }>(
+      "select current_setting('server_version') as version, " +
+        "current_setting('server_encoding') as encoding",
+    );
+    found = rows[0];
   } catch (error) {
     throw describe(error, url);
   } finally {
     await client.end().catch(() => undefined);
   }
-  if (Number.parseInt(version ?? "", 10) >= OLDEST_VERSION) return;
-  throw new StartupError(
-    "unavailable",
-    `the database at ${placeOf(url)} is PostgreSQL ${version}: ${OLDEST_VERSION} is needed`,
-  );
+  const is = `the database at ${placeOf(url)} is`;
+  if (!(Number.parseInt(found?.version ?? "", 10) >= OLDEST_VERSION)) {
+    const reason = `${is} PostgreSQL ${found?.version}: ${OLDEST_VERSION} is needed`;
+    throw new StartupError("unavailable", reason);
+  }
+  if (found?.encoding !== "UTF8") {
+    // Payments with a text that this encoding hasn't would fail for good.
+    throw new StartupError(
+      "unavailable",
+      `${is} encoded in ${found?.encoding}, UTF8 is needed: make one with CREATE DATABASE name ` +
+        "ENCODING 'UTF8' LOCALE 'C' TEMPLATE template0",
+    );
+  }
 }
 
 function describe(error: unknown, url: string): StartupError {

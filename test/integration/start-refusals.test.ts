@@ -7,6 +7,7 @@ import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { type Ended, run } from "../support/service-process.ts";
 import { createMigratedDatabase } from "../support/ledger.ts";
 import { createTestDatabase } from "../support/postgres.ts";
+import { runSql } from "../support/sql.ts";
 
 const KEY = "k".repeat(32);
 // Each starts several processes, and the machine may be busy.
@@ -105,6 +106,33 @@ test("a database that can't be reached or refuses us is told in one line without
     /^instant-payment: the database at \S+ refuses us \(password authentication failed.*\n$/,
   );
 });
+
+test.each(["LATIN1", "SQL_ASCII"])(
+  "a database in %s, which hasn't every letter, is refused before it's migrated",
+  async (encoding) => {
+    const { url, drop } = await createTestDatabase();
+    const name = `${new URL(url).pathname.slice(1)}_${encoding.toLowerCase()}`;
+    const how = `encoding '${encoding}' locale 'C' template template0`;
+    await runSql(url, `create database ${name} ${how}`);
+    const other = new URL(url);
+    other.pathname = name;
+    const settings = { DATABASE_URL: other.href, ADMIN_API_KEY: KEY };
+    const [served, migrated] = await Promise.all([
+      npmStart({ ...settings, MIGRATE: "auto" }),
+      instantPayment(["migrate"], settings),
+    ]);
+    for (const { code, stderr } of [served, migrated]) {
+      expect({ code, stderr }).toEqual({
+        code: 69,
+        stderr:
+          `instant-payment: the database at ${other.host}/${name} is encoded in ${encoding}, UTF8 ` +
+          "is needed: make one with CREATE DATABASE name ENCODING 'UTF8' LOCALE 'C' TEMPLATE template0\n",
+      });
+    }
+    await runSql(url, `drop database ${name}`);
+    await drop();
+  },
+);
 
 test("an unmigrated database is refused with the command to run, which then helps", async () => {
   const { url, drop } = await createTestDatabase();
