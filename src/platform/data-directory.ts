@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { chmod, mkdir, readFile, rename, stat, writeFile } from "node:fs/promises";
-import { resolve } from "node:path";
+import { dirname, resolve } from "node:path";
 import { StartupError } from "./startup-error.ts";
 
 /**
@@ -12,7 +12,7 @@ export async function openDataDirectory(path: string): Promise<string> {
   try {
     const found = await stat(directory).catch(() => undefined);
     if (found === undefined) {
-      await mkdir(directory, { recursive: true });
+      await makeDirectory(directory);
       await chmod(directory, 0o711);
     }
     if (found?.isDirectory() ?? true) return directory;
@@ -28,6 +28,24 @@ export async function openDataDirectory(path: string): Promise<string> {
     "unavailable",
     `${directory} is no directory: set DATA_DIR to one, or set DATABASE_URL instead`,
   );
+}
+
+/** With those above it. In /proc, which takes none, mkdir's own `recursive` never ends. */
+async function makeDirectory(directory: string): Promise<void> {
+  const make = async () => {
+    try {
+      await mkdir(directory);
+      return true;
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      if (code === "EEXIST") return true;
+      if (code === "ENOENT") return false;
+      throw error;
+    }
+  };
+  if (await make()) return;
+  await makeDirectory(dirname(directory));
+  if (!(await make())) throw new Error(`${dirname(directory)} takes no directory`);
 }
 
 /**

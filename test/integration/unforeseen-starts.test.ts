@@ -71,12 +71,14 @@ test("a data directory that is none, or is damaged, is told with what to do", as
   const damagedKey = join(directory, "damaged-key");
   await mkdir(damagedKey);
   await writeFile(join(damagedKey, "admin-key"), "");
-  const [none, halfMade, keyless] = await Promise.all([
+  const [none, proc, halfMade, keyless] = await Promise.all([
     start({ DATA_DIR: "/dev/null" }),
+    start({ DATA_DIR: "/proc/x/y" }),
     start({ DATA_DIR: half }),
     start({ DATA_DIR: damagedKey }),
   ]);
   for (const [{ code, stderr }, reason] of [
+    [proc, "/proc/x/y can't be made: set DATA_DIR to a directory that we can write to"],
     [none, "/dev/null is no directory: set DATA_DIR to one"],
     [
       halfMade,
@@ -84,14 +86,8 @@ test("a data directory that is none, or is damaged, is told with what to do", as
     ],
     [keyless, `${damagedKey}/admin-key is damaged: restore it, or remove it`],
   ] as const) {
-    expect({
-      code,
-      reason: stderr.slice("instant-payment: ".length).slice(0, reason.length),
-    }).toEqual({
-      code: 69,
-      reason,
-    });
-    expect(stderr.trimEnd()).not.toContain("\n");
+    expect(stderr.startsWith(`instant-payment: ${reason}`), stderr).toBe(true);
+    expect({ code, lines: stderr.trimEnd().split("\n").length }).toEqual({ code: 69, lines: 1 });
   }
 });
 
