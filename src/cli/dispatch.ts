@@ -1,5 +1,6 @@
 import { parseArgs, type ParseArgsConfig } from "node:util";
 import { unknownSettingsIn, wantsStacks } from "../config.ts";
+import { isDenial } from "../platform/postgres-errors.ts";
 import { EXIT_CODES, StartupError } from "../platform/startup-error.ts";
 import { type Command, type CommandOptions, messageOf } from "./command.ts";
 import { eventsTail } from "./events-tail.ts";
@@ -37,9 +38,10 @@ export async function runCommand(args: readonly string[]): Promise<number> {
     if (command !== serve) unknownSettingsIn().forEach(warn);
     return await command.run({ json: values["json"] === true, print, warn, unread, values });
   } catch (error) {
-    if (error instanceof StartupError) {
-      for (const line of error.message.split("\n")) warn(line);
-      return error.exitCode;
+    const expected = error instanceof StartupError ? error : denialIn(error);
+    if (expected !== undefined) {
+      for (const line of expected.message.split("\n")) warn(line);
+      return expected.exitCode;
     }
     warn(reasonOf(error));
     if (wantsStacks() && error instanceof Error) process.stderr.write(`${placesOf(error)}\n`);
@@ -56,8 +58,20 @@ function warn(line: string): void {
 }
 
 /** The first line alone: MikroORM puts a statement's data into further ones. */
+function firstLineOf(error: unknown): string | undefined {
+  return messageOf(error).split("\n", 1)[0];
+}
+
+/** What a role is told that may connect to the database but not do this in it. */
+function denialIn(error: unknown): StartupError | undefined {
+  if (!isDenial(error)) return undefined;
+  const reason = `the database refuses us (${firstLineOf(error)})`;
+  const hint = "DATABASE_URL's user must own the database and what is in it";
+  return new StartupError("unavailable", `${reason}: ${hint}`, { cause: error });
+}
+
 function reasonOf(error: unknown): string {
-  const reason = messageOf(error).split("\n", 1)[0];
+  const reason = firstLineOf(error);
   return wantsStacks() ? `failed: ${reason}` : `failed: ${reason} (LOG_LEVEL=debug tells where)`;
 }
 

@@ -36,6 +36,11 @@ const NETWORK_CODES = new Set([
 /** The SQLSTATE of `expect_rows`: another transaction changed a version first. */
 const VERSION_CONFLICT = "IP001";
 
+/** True if the role that we are may not do this. */
+export function isDenial(error: unknown): boolean {
+  return sqlState(error) === "42501";
+}
+
 /**
  * True if PostgreSQL refused a row in its binary format: a table has got or lost a column since
  * its layout was read.

@@ -46,6 +46,10 @@ export async function probeDatabase(url: string): Promise<void> {
 
 function describe(error: unknown, url: string): StartupError {
   const message = error instanceof Error ? error.message : String(error);
+  if (/client password must be/.test(message)) {
+    const reason = `the database at ${placeOf(url)} asks for a password, and DATABASE_URL has none`;
+    return new StartupError("unavailable", reason, { cause: error });
+  }
   const code = error instanceof Error && "code" in error ? String(error.code) : "";
   const verb =
     sqlState(error) !== undefined && !isConnectionError(error) ? "refuses us" : "can't be reached";

@@ -78,11 +78,17 @@ export function host(text: string): string {
   throw new Error("must be an address or a host name, such as 127.0.0.1 or ::1");
 }
 
-/** The URL of a PostgreSQL database. */
+/**
+ * The URL of a PostgreSQL database. pg takes the modes of TLS below verify-full for verify-full, and
+ * says so in a warning of six lines; written as what they are, there's no warning.
+ */
 export function postgresUrl(text: string): string {
   const url = URL.parse(text);
   const isPostgres = url?.protocol === "postgres:" || url?.protocol === "postgresql:";
-  if (isPostgres && url.hostname !== "" && url.pathname.length > 1) return text;
+  if (isPostgres && url.hostname !== "" && url.pathname.length > 1) {
+    if (url.searchParams.get("uselibpqcompat") === "true") return text;
+    return text.replaceAll(/([?&]sslmode=)(prefer|require|verify-ca)(?=[&#]|$)/g, "$1verify-full");
+  }
   throw new Error("must look like postgresql://user:password@host:5432/database");
 }
 

@@ -91,9 +91,12 @@ test("a database that can't be reached or refuses us is told in one line without
   const { url, drop } = await createTestDatabase();
   const wrong = new URL(url);
   wrong.password = "sesame";
-  const [unreachable, refused] = await Promise.all([
+  const without = new URL(url);
+  without.password = "";
+  const [unreachable, refused, passwordless] = await Promise.all([
     npmStart({ DATABASE_URL: gone, ADMIN_API_KEY: KEY }),
     instantPayment(["migrate"], { DATABASE_URL: wrong.href }),
+    instantPayment(["migrate"], { DATABASE_URL: `${without.href}?sslmode=disable` }),
   ]);
   await drop();
   expect(unreachable.code).toBe(69);
@@ -101,9 +104,27 @@ test("a database that can't be reached or refuses us is told in one line without
     `instant-payment: the database at 127.0.0.1:${port}/bank can't be reached ` +
       `(connect ECONNREFUSED 127.0.0.1:${port}): check DATABASE_URL\n`,
   );
+  expect(passwordless).toMatchObject({
+    code: 69,
+    stderr:
+      `instant-payment: the database at ${without.host}${without.pathname} asks for a password, ` +
+      "and DATABASE_URL has none\n",
+  });
   expect(refused.code).toBe(69);
   expect(refused.stderr).toMatch(
     /^instant-payment: the database at \S+ refuses us \(password authentication failed.*\n$/,
+  );
+});
+
+test("sslmode=require is what pg makes of it, verify-full, without its warning", async () => {
+  const { url, drop } = await createTestDatabase();
+  const { code, stderr } = await instantPayment(["migrate"], {
+    DATABASE_URL: `${url}?sslmode=require`,
+  });
+  await drop();
+  expect(code).toBe(69);
+  expect(stderr).toMatch(
+    /^instant-payment: .* can't be reached \(The server does not support SSL connections\): .*\n$/,
   );
 });
 

@@ -43,7 +43,7 @@ async function withStranger(work: (url: string) => Promise<void>): Promise<void>
   await runSql(url.replace(/[^/]*$/, "postgres"), `drop role ${role}`);
 }
 
-test("what nobody foresaw is one line and a failure, of the service as of every command", async () => {
+test("a role without rights is told in one line that it must own the database", async () => {
   await withStranger(async (url) => {
     const settings = { DATABASE_URL: url, ADMIN_API_KEY: KEY };
     const [served, migrated, verified] = await Promise.all([
@@ -52,14 +52,33 @@ test("what nobody foresaw is one line and a failure, of the service as of every 
       instantPayment("verify", settings),
     ]);
     for (const { code, stdout, stderr } of [served, migrated, verified]) {
-      expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
-      expect(stderr).toMatch(/^instant-payment: failed: .*permission denied for .*\n$/);
+      expect({ code, stdout }).toEqual({ code: 69, stdout: "" });
+      expect(stderr).toMatch(
+        /^instant-payment: the database refuses us \(.*permission denied for .*\): .* own .*\n$/,
+      );
     }
-    const more = { LOG_LEVEL: "debug", KAFKA_BROKER: "kafka:9092" };
-    const detailed = await instantPayment("verify", { ...settings, ...more });
-    expect(detailed.stderr).toMatch(/^instant-payment: unknown setting KAFKA_BROKER: did you mean/);
-    expect(detailed.stderr).toMatch(/permission denied for table schema_migration\n +at /);
   });
+});
+
+test("what nobody foresaw is one line and a failure, of the service as of every command", async () => {
+  const { url, drop } = await createMigratedDatabase();
+  await runSql(url, "alter table schema_migration rename column name to title");
+  const settings = { DATABASE_URL: url, ADMIN_API_KEY: KEY };
+  const more = { LOG_LEVEL: "debug", KAFKA_BROKER: "kafka:9092" };
+  const [served, migrated, verified, detailed] = await Promise.all([
+    start(settings),
+    instantPayment("migrate", settings),
+    instantPayment("verify", settings),
+    instantPayment("verify", { ...settings, ...more }),
+  ]);
+  await drop();
+  for (const { code, stdout, stderr } of [served, migrated, verified]) {
+    expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
+    expect(stderr).toMatch(/^instant-payment: failed: .+ \(LOG_LEVEL=debug tells where\)\n$/);
+  }
+  expect(served.stderr).toContain('column "name" does not exist');
+  expect(detailed.stderr).toMatch(/^instant-payment: unknown setting KAFKA_BROKER: did you mean/);
+  expect(detailed.stderr).toMatch(/does not exist\n +at /);
 });
 
 test("a data directory that is none, or is damaged, is told with what to do", async () => {

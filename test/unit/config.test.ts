@@ -198,3 +198,16 @@ test("an empty DATABASE_URL is refused, not taken for the embedded database", ()
   const emptyFile = { DATABASE_URL_FILE: "/dev/null" };
   expect(complaints(emptyFile)).toEqual([expect.stringMatching(/^DATABASE_URL must look like/)]);
 });
+
+test("a mode of TLS to the database is written as what pg makes of it", () => {
+  const urlOf = (query: string) =>
+    readConfig({ serving: false }, { DATABASE_URL: `postgres://u:p%3f@h/d${query}` }).DATABASE_URL;
+  for (const mode of ["prefer", "require", "verify-ca", "verify-full"]) {
+    expect(urlOf(`?a=b&sslmode=${mode}&c=d`)).toBe(
+      "postgres://u:p%3f@h/d?a=b&sslmode=verify-full&c=d",
+    );
+  }
+  for (const kept of ["", "?sslmode=disable", "?uselibpqcompat=true&sslmode=require"]) {
+    expect(urlOf(kept)).toBe(`postgres://u:p%3f@h/d${kept}`);
+  }
+});
