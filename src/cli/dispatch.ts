@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { parseArgs, type ParseArgsConfig } from "node:util";
 import { unknownSettingsIn, wantsStacks } from "../config.ts";
 import { isDenial } from "../platform/postgres-errors.ts";
@@ -30,6 +31,10 @@ export async function runCommand(args: readonly string[]): Promise<number> {
   const unread = watchReaders();
   try {
     const { name, command, help, values } = parse(args);
+    if (values["version"] === true) {
+      print(versionOf());
+      return 0;
+    }
     if (command === undefined || help) {
       print(usage(name));
       return 0;
@@ -91,16 +96,18 @@ function watchReaders(): AbortSignal {
   return unread.signal;
 }
 
-/** The command to run; undefined if only help is asked for. */
+/** The command to run; undefined if only help or the version is asked for. */
 function parse(args: readonly string[]) {
   const { values, positionals } = parseOptions(args);
   const name = positionals.join(" ");
   const command = COMMANDS[name];
   const help = values["help"] === true;
-  if (command === undefined && (!help || name !== "")) {
+  const own = new Set(["json", "help", ...Object.keys(command?.options ?? {})]);
+  if (command === undefined) own.add("version");
+  const needsNone = values["version"] === true ? name === "" : help && commandsOf(name).length > 0;
+  if (command === undefined && !needsNone) {
     throw misuse(name === "" ? "a command is missing" : `what is '${name}'?`);
   }
-  const own = new Set(["json", "help", ...Object.keys(command?.options ?? {})]);
   const foreign = Object.keys(values).find((option) => !own.has(option));
   if (foreign !== undefined) throw misuse(`'${name}' has no option --${foreign}`);
   return { name, command, help, values };
@@ -110,6 +117,7 @@ function parseOptions(args: readonly string[]) {
   const options: NonNullable<ParseArgsConfig["options"]> = {
     json: { type: "boolean" },
     help: { type: "boolean", short: "h" },
+    version: { type: "boolean" },
   };
   for (const command of Object.values(COMMANDS)) Object.assign(options, command.options);
   try {
@@ -132,11 +140,21 @@ function usage(name: string): string {
     return `usage: instant-payment ${name} [--json] [--help]\n\n${command.help}`;
   }
   return [
-    "usage: instant-payment <command> [--json] [--help]",
-    "",
-    ...Object.entries(COMMANDS).map(([name, { summary }]) => `  ${name.padEnd(13)}${summary}`),
+    `usage: instant-payment ${name === "" ? "" : `${name} `}<command> [--json] [--help]`,
+    name === "" ? "       instant-payment --version\n" : "",
+    ...commandsOf(name).map(([name, { summary }]) => `  ${name.padEnd(13)}${summary}`),
     "",
     "Settings are environment variables: see README.md.",
     `${exits}${EXIT_CODES.unavailable} something can't be had, ${EXIT_CODES.settings} a setting is wrong.`,
   ].join("\n");
+}
+
+/** All of them, or those that begin with the word. */
+function commandsOf(word: string): [string, Command][] {
+  return Object.entries(COMMANDS).filter(([name]) => word === "" || name.startsWith(`${word} `));
+}
+
+function versionOf(): string {
+  const file = new URL("../../package.json", import.meta.url);
+  return JSON.parse(readFileSync(file, "utf8")).version;
 }

@@ -190,26 +190,6 @@ test("an unmigrated database is refused with the command to run, which then help
   await drop();
 });
 
-test("a misused command line exits with 64 and a line that names the commands", async () => {
-  const [unknown, option, none, help] = await Promise.all([
-    instantPayment(["settle"]),
-    instantPayment(["verify", "--loud"]),
-    instantPayment([]),
-    instantPayment(["migrate", "--help"]),
-  ]);
-  for (const [ended, reason] of [
-    [unknown, "what is 'settle'?"],
-    [option, "Unknown option '--loud'"],
-    [none, "a command is missing"],
-  ] as const) {
-    const line = `instant-payment: ${reason}; the commands are serve, migrate, verify`;
-    expect(ended).toMatchObject({ code: 64, stderr: expect.stringMatching(/^.*, see --help\n$/) });
-    expect(ended.stderr.startsWith(line), ended.stderr).toBe(true);
-  }
-  expect(help).toMatchObject({ code: 0, stderr: "" });
-  expect(help.stdout).toContain("usage: instant-payment migrate [--json] [--help]");
-});
-
 test("a Node that is too old is told in one line", async () => {
   const { scripts } = JSON.parse(await readFile("package.json", "utf8"));
   const pretend = `data:text/javascript,Object.defineProperty(process,"versions",{value:{node:"20.9.0"}})`;
