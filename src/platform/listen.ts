@@ -50,11 +50,12 @@ function listenError(error: unknown, { host, port, setting }: ListenOptions): un
 }
 
 /**
- * Throws a StartupError with a line for each port that can't be had, so that a start that can't
- * succeed fails before it has done anything.
+ * Throws a StartupError with a line for each port or address that can't be had, so that a start
+ * that can't succeed fails before it has done anything.
  */
 export async function assertPortsFree(ports: readonly ListenOptions[]): Promise<void> {
-  const lines: string[] = [];
+  // An address that can't be had is the same for each of its ports.
+  const lines = new Set<string>();
   for (const options of ports) {
     const probe = createServer();
     try {
@@ -62,10 +63,10 @@ export async function assertPortsFree(ports: readonly ListenOptions[]): Promise<
       await new Promise((resolve) => probe.close(resolve));
     } catch (error) {
       if (!(error instanceof StartupError)) throw error;
-      lines.push(error.message);
+      lines.add(error.message);
     }
   }
-  if (lines.length > 0) throw new StartupError("unavailable", lines.join("\n"));
+  if (lines.size > 0) throw new StartupError("unavailable", [...lines].join("\n"));
 }
 
 /** The URL of a server; an IPv6 address gets its brackets. */

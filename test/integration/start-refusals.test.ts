@@ -43,6 +43,15 @@ test("taken ports are named, each in a line, before anything is done", async () 
   expect(stderr).toBe(`instant-payment: port ${port} on 127.0.0.1 is taken: free it or set PORT\n`);
 });
 
+test("an address that isn't this machine's is told once", async () => {
+  // Of the block that is for documents: nobody has it.
+  const { code, stderr } = await npmStart({ HOST: "192.0.2.1", TRUST_PROXY: "true" });
+  expect({ code, stderr }).toEqual({
+    code: 69,
+    stderr: "instant-payment: 192.0.2.1 is no address of this machine: set HOST\n",
+  });
+});
+
 test("all wrong settings are named at once", async () => {
   const { code, stderr } = await npmStart({ PORT: "http", LOG_LEVEL: "loud", HOST: "a b" });
   expect(code).toBe(78);
