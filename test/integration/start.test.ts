@@ -98,22 +98,35 @@ test("commands of the CLI work beside it", async () => {
   expect(groupLives(service?.pid ?? 0)).toBe(true);
 });
 
-/** Sends a payment of 0.01 EUR; undefined if it got no answer, or was turned away. */
-async function payCent(idempotencyKey: string): Promise<unknown> {
-  const { alice, bob } = JSON.parse(await readFile(join(dataDir, "demo.json"), "utf8"));
+/** Calls as the administrator. */
+async function call(method: string, request: unknown): Promise<Response> {
   const apiUrl = /API +(http:\S+)/.exec(banner)?.[1];
-  const answer = await fetch(`${apiUrl}/instantpayment.v1.PaymentService/CreatePayment`, {
+  return fetch(`${apiUrl}/instantpayment.v1.${method}`, {
     method: "POST",
     headers: {
       "content-type": "application/json",
       authorization: `Bearer ${(await readFile(join(dataDir, "admin-key"), "utf8")).trim()}`,
     },
-    body: JSON.stringify({
-      idempotencyKey,
-      debtorAccountId: alice,
-      creditorAccountId: bob,
-      amount: { currencyCode: "EUR", amountMinor: "1" },
-    }),
+    body: JSON.stringify(request),
+  });
+}
+
+test("the demo has a key and webhook endpoints too, once, as the README says", async () => {
+  const keys = await (await call("ApiKeyService/ListApiKeys", {})).json();
+  expect(keys).toMatchObject({ apiKeys: [{ ownerId: "alice", displayName: "Demo" }] });
+  const hooks = await (await call("WebhookService/ListWebhookEndpoints", {})).json();
+  const one = { ownerId: "example", url: "https://shop.example/webhooks", enabled: true };
+  expect(hooks).toMatchObject({ webhookEndpoints: [one, one] });
+});
+
+/** Sends a payment of 0.01 EUR; undefined if it got no answer, or was turned away. */
+async function payCent(idempotencyKey: string): Promise<unknown> {
+  const { alice, bob } = JSON.parse(await readFile(join(dataDir, "demo.json"), "utf8"));
+  const answer = await call("PaymentService/CreatePayment", {
+    idempotencyKey,
+    debtorAccountId: alice,
+    creditorAccountId: bob,
+    amount: { currencyCode: "EUR", amountMinor: "1" },
   }).catch(() => undefined);
   return answer?.ok ? answer.json() : undefined;
 }
