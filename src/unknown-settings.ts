@@ -1,4 +1,6 @@
-/** At this distance or less, in letters, somebody meant that setting. */
+import { typosBetween } from "./kernel/typos.ts";
+
+/** With as many typos or fewer somebody meant that setting. */
 const MOST_TYPOS = 2;
 /** Of shorter names too many others are a letter or two away. */
 const SHORTEST = 6;
@@ -21,7 +23,7 @@ export function unknownSettings(
   return variables.flatMap((variable) => {
     if (settings.includes(variable) || OF_A_LINK.test(variable)) return [];
     const meant = settings.find(
-      (name) => name.length >= SHORTEST && distance(variable, name) <= MOST_TYPOS,
+      (name) => name.length >= SHORTEST && typosBetween(variable, name) <= MOST_TYPOS,
     );
     if (meant !== undefined) return [`unknown setting ${variable}: did you mean ${meant}?`];
     return families.has(familyOf(variable))
@@ -33,18 +35,4 @@ export function unknownSettings(
 /** The first word with its `_`; empty for a name of one word. */
 function familyOf(name: string): string {
   return name.slice(0, name.indexOf("_") + 1);
-}
-
-/** How many letters have to be put in, left out or changed to make one of the other. */
-function distance(one: string, other: string): number {
-  let above = Array.from({ length: other.length + 1 }, (_, n) => n);
-  for (let row = 0; row < one.length; row++) {
-    const line = [row + 1];
-    for (let n = 1; n <= other.length; n++) {
-      const changed = above[n - 1]! + (one[row] === other[n - 1] ? 0 : 1);
-      line.push(Math.min(changed, above[n]! + 1, line[n - 1]! + 1));
-    }
-    above = line;
-  }
-  return above[other.length]!;
 }

@@ -1,3 +1,4 @@
+import { typosBetween } from "../../src/kernel/typos.ts";
 import { invalidInput, shown } from "./error.ts";
 
 /** All members of a type: a list that `tsc` holds to it. */
@@ -44,25 +45,10 @@ function textsOf(value: unknown): string[] {
 /** What may have been meant. */
 function hintAt(member: string, names: readonly string[]): string {
   const [nearest] = names
-    .map((name) => ({ name, letters: lettersBetween(plain(member), plain(name)) }))
-    .filter(({ name, letters }) => letters <= 2 && letters < name.length / 2)
-    .toSorted((a, b) => a.letters - b.letters);
+    .map((name) => ({ name, typos: typosBetween(plain(member), plain(name)) }))
+    .filter(({ name, typos }) => typos <= 2 && typos < name.length / 2)
+    .toSorted((a, b) => a.typos - b.typos);
   return nearest ? `: did you mean ${nearest.name}?` : ` (known: ${names.join(", ")})`;
 }
 
 const plain = (name: string) => name.replace(/[_-]/g, "").toLowerCase();
-
-/** How many letters to put in, leave out or replace to make one of the other; above 2 at least 3. */
-function lettersBetween(a: string, b: string): number {
-  if (Math.abs(a.length - b.length) > 2) return 3;
-  let row = Array.from({ length: b.length + 1 }, (_, at) => at);
-  for (const [i, letter] of Array.from(a).entries()) {
-    const next = [i + 1];
-    for (let j = 0; j < b.length; j++) {
-      const replaced = row[j]! + (letter === b[j] ? 0 : 1);
-      next.push(Math.min(replaced, row[j + 1]! + 1, next[j]! + 1));
-    }
-    row = next;
-  }
-  return row[b.length]!;
-}
