@@ -31,22 +31,38 @@ export interface Contract {
 /** Puts each implementation beside its service of the contract. */
 export function implementContract(implementations: Implementations): Contract {
   const { payments, accounts, ledger, keys, webhooks } = implementations;
-  const services: DescService[] = [LedgerService, ApiKeyService, WebhookService];
-  const rolesElsewhere = new Map<string, string>();
-  if (accounts !== undefined) services.unshift(AccountService);
-  else rolesElsewhere.set(AccountService.typeName, "accounts");
-  if (payments !== undefined) services.unshift(PaymentService);
-  else rolesElsewhere.set(PaymentService.typeName, "payments");
+  // What an instance serves and what all of them describe comes from one list.
+  const offers = [
+    offer(PaymentService, payments, "payments"),
+    offer(AccountService, accounts, "accounts"),
+    offer(LedgerService, ledger),
+    offer(ApiKeyService, keys),
+    offer(WebhookService, webhooks),
+  ];
+  const here = offers.filter(({ isHere }) => isHere);
+  const elsewhere = offers.filter(({ isHere }) => !isHere);
   return {
-    described: [PaymentService, AccountService, LedgerService, ApiKeyService],
-    services,
-    rolesElsewhere,
+    described: offers.map(({ service }) => service),
+    services: here.map(({ service }) => service),
+    rolesElsewhere: new Map(elsewhere.map(({ service, role }) => [service.typeName, role])),
     routes(router) {
-      if (payments !== undefined) router.service(PaymentService, payments);
-      if (accounts !== undefined) router.service(AccountService, accounts);
-      router.service(LedgerService, ledger);
-      router.service(ApiKeyService, keys);
-      router.service(WebhookService, webhooks);
+      for (const { register } of here) register(router);
+    },
+  };
+}
+
+/** `role` is the one that has the service, if not all that take calls do. */
+function offer<S extends DescService>(
+  service: S,
+  implementation: ServiceImpl<S> | undefined,
+  role = "",
+) {
+  return {
+    service: service as DescService,
+    role,
+    isHere: implementation !== undefined,
+    register: (router: ConnectRouter) => {
+      if (implementation !== undefined) router.service(service, implementation);
     },
   };
 }

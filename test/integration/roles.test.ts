@@ -1,6 +1,8 @@
 // Each role alone in an instance, all on one database: together they are the service.
 import { randomUUID } from "node:crypto";
 import { create } from "@bufbuild/protobuf";
+import { createClient } from "@connectrpc/connect";
+import { createGrpcTransport } from "@connectrpc/connect-node";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import {
   AccountService,
@@ -15,7 +17,9 @@ import {
 } from "../../gen/instantpayment/v1/payment_service_pb.ts";
 import { LedgerService } from "../../gen/instantpayment/v1/ledger_service_pb.ts";
 import { Health } from "../../gen/grpc/health/v1/health_pb.ts";
+import { ServerReflection } from "../../gen/grpc/reflection/v1/reflection_pb.ts";
 import { freePort } from "../../src/platform/listen.ts";
+import { contractFiles } from "../support/contract.ts";
 import { expectInvariants } from "../support/invariants.ts";
 import { clientOf } from "../support/keys.ts";
 import { createMigratedDatabase } from "../support/ledger.ts";
@@ -63,6 +67,24 @@ test("payments and accounts take calls, each for its own service and for what bo
     expect(await clientOf(LedgerService, apiUrl, adminKey).verifyLedger({})).toMatchObject({
       ok: true,
     });
+  }
+});
+
+test("whichever instance is asked, reflection tells of every service of the contract", async () => {
+  const contract = (await contractFiles()).flatMap(({ services }) => services);
+  async function* question() {
+    yield { messageRequest: { case: "listServices" as const, value: "" } };
+  }
+  for (const { apiUrl } of [apps.payments, apps.accounts]) {
+    const client = createClient(ServerReflection, createGrpcTransport({ baseUrl: apiUrl }));
+    const described: string[] = [];
+    for await (const { messageResponse } of client.serverReflectionInfo(question())) {
+      if (messageResponse.case !== "listServicesResponse") throw new Error("no list");
+      described.push(...messageResponse.value.service.map(({ name }) => name));
+    }
+    expect(described.filter((name) => name.startsWith("instantpayment.")).toSorted()).toEqual(
+      contract.map(({ typeName }) => typeName).toSorted(),
+    );
   }
 });
 
