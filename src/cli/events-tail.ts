@@ -27,6 +27,9 @@ export const eventsTail: Command = {
     "is set, otherwise from the log in the database. What isn't an event in the topic is named on",
     "standard error, and so is an outage, after which it goes on where it was.",
     "",
+    "'CAPTURED 500 of 2000' is what has been captured of the amount by then, 'REFUNDED 500 of 1500'",
+    "what has gone back of what was captured.",
+    "",
     "  --limit N   show the last N events and end",
     "  --json      each event on a line, as instantpayment.v1.PaymentEvent in JSON, with the",
     "              traceparent of the call that made the change if it had one",
@@ -123,6 +126,8 @@ function parseLimit(limit: string | boolean | undefined): number | undefined {
   throw new StartupError("usage", `--limit must be 1 to 10000, not '${limit}'`);
 }
 
+type DecodedEvent = ReturnType<typeof decodePaymentEvent>["event"];
+
 /** Undefined if it's no event: what others write into the topic, or a tombstone. */
 function describe(tailed: TailedEvent, asJson: boolean): string | undefined {
   try {
@@ -140,7 +145,17 @@ function toJsonLine({ payload, traceparent }: TailedEvent): string {
 function toSentence({ payload }: TailedEvent): string {
   const { event } = decodePaymentEvent(payload);
   const { occurTime, type, payment, reason } = event;
-  const { id, amountMinor, currencyCode, debtorAccountId, creditorAccountId } = payment;
-  const what = `${type}${reason ? ` ${reason}` : ""} ${amountMinor} ${currencyCode} (minor units)`;
+  const { id, currencyCode, debtorAccountId, creditorAccountId } = payment;
+  const money = `${amountOf(type, payment)} ${currencyCode} (minor units)`;
+  const what = `${type}${reason ? ` ${reason}` : ""} ${money}`;
   return `${occurTime} ${what} ${debtorAccountId} → ${creditorAccountId} payment ${id} #${event.sequence}`;
+}
+
+/** The payment's amount; of what is booked in parts how much is by now, and of how much. */
+function amountOf(type: string, payment: DecodedEvent["payment"]): string {
+  const { amountMinor, capturedMinor, refundedMinor } = payment;
+  if (type === "REFUNDED") return `${refundedMinor} of ${capturedMinor}`;
+  const isBooked = type === "CAPTURED" || type === "SETTLED";
+  if (isBooked && capturedMinor !== amountMinor) return `${capturedMinor} of ${amountMinor}`;
+  return String(amountMinor);
 }

@@ -94,6 +94,8 @@ export function decodePaymentEvent(payload: Uint8Array) {
         id: payment.id,
         amountMinor: payment.amount?.amountMinor ?? 0n,
         currencyCode: payment.amount?.currencyCode ?? "",
+        capturedMinor: payment.capturedMinor,
+        refundedMinor: payment.refundedMinor,
         debtorAccountId: payment.debtorAccountId,
         creditorAccountId: payment.creditorAccountId,
       },

@@ -5,6 +5,7 @@ import { afterEach, expect, test, vi } from "vitest";
 import { createEventLog } from "../../src/events/event-log.ts";
 import { openDatabase, type Database } from "../../src/platform/database.ts";
 import { entities } from "../../src/schema.ts";
+import { changesBy } from "../support/changes-by.ts";
 import { groupLives, run, type ServiceProcess } from "../support/service-process.ts";
 import { useFreshLedger } from "../support/use-ledger.ts";
 
@@ -54,6 +55,32 @@ test("the last ten are shown, then each new one, and none of the older ones", as
   const { code, stdout, stderr } = await tailing.ended;
   expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
   expect(shownIn(stdout)).toEqual([...before.slice(-10), ...after]);
+});
+
+test("captures and refunds are shown with what they've come to, in parts and at once", async () => {
+  const { id: debtorAccountId } = await used.ledger.openFunded(10_000n);
+  const { id: creditorAccountId } = await used.ledger.open();
+  const sides = { debtorAccountId, creditorAccountId };
+  const { payment } = await used.ledger.pay({
+    ...sides,
+    amountMinor: 2_000n,
+    holdDurationMs: 60_000,
+  });
+  const admin = changesBy(used.ledger, "admin");
+  await admin.capture(payment, 500n, false);
+  await admin.capture(payment, 1_000n);
+  await admin.refund(payment, 300n);
+  await admin.refund(payment);
+  const shown = await run([...CLI, "events", "tail", "--limit", "9"], { DATABASE_URL: used.url })
+    .ended;
+  const lines = shown.stdout.split("\n").filter((line) => line.includes(payment.id));
+  expect(lines.map((line) => line.split(" ").slice(1, -6).join(" "))).toEqual([
+    "HELD 2000 EUR (minor units)",
+    "CAPTURED 500 of 2000 EUR (minor units)",
+    "SETTLED 1500 of 2000 EUR (minor units)",
+    "REFUNDED 300 of 1500 EUR (minor units)",
+    "REFUNDED 1500 of 1500 EUR (minor units)",
+  ]);
 });
 
 /** Counts the payloads that are read from the database. */
