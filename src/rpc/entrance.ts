@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import type { Http2ServerRequest } from "node:http2";
+import { Code, ConnectError } from "@connectrpc/connect";
 import { ServiceError } from "../kernel/errors.ts";
 import type { Logger } from "../platform/logger.ts";
 import { applyCors } from "./cors.ts";
@@ -12,7 +13,9 @@ import {
   CONNECT_JSON,
   CONNECT_PROTO,
   formatOf,
+  PLAIN_JSON,
   sendError,
+  STREAM_CONTENT_TYPES,
   UNARY_CONTENT_TYPES,
   type WireFormat,
 } from "./wire-format.ts";
@@ -23,7 +26,8 @@ export interface EntranceDeps {
   /** Pages by their exact path; they need no key. */
   readonly httpRoutes: ReadonlyMap<string, HttpHandler>;
   readonly unaryMethods: ReadonlyMap<string, UnaryMethod>;
-  readonly streamPaths: ReadonlySet<string>;
+  /** Streaming methods by their path: whether they take a content type. */
+  readonly streams: ReadonlyMap<string, (contentType: string | null) => boolean>;
   /** The roles that offer services that this instance doesn't, by the services' full names. */
   readonly rolesElsewhere: ReadonlyMap<string, string>;
   readonly serveUnary: (request: UnaryRequest) => Promise<void>;
@@ -47,6 +51,13 @@ export function createEntrance(deps: EntranceDeps): (req: HttpRequest, res: Http
   };
 }
 
+/** A request that has an id. */
+interface Exchange {
+  readonly request: HttpRequest;
+  readonly response: HttpResponse;
+  readonly requestId: string;
+}
+
 async function enter(
   deps: EntranceDeps,
   origins: ReadonlySet<string>,
@@ -54,20 +65,23 @@ async function enter(
   response: HttpResponse,
 ): Promise<void> {
   const requestId = requestIdOf(request);
+  const exchange = { request, response, requestId };
   if (!isAuthority(authorityOf(request))) {
-    refuse(request, response, requestId, 400, "MALFORMED_REQUEST", "bad Host or :authority");
+    refuse(exchange, 400, "MALFORMED_REQUEST", "bad Host or :authority");
     return;
   }
   if (request.headers.origin !== undefined && applyCors(origins, request, response)) return;
   const path = pathOf(request);
   const method = deps.unaryMethods.get(path);
   if (method !== undefined) {
-    const format = formatFor(method, request, response, requestId);
+    const format = formatFor(method, exchange);
     if (format === undefined) return;
     await deps.serveUnary({ method, format, request, response, requestId });
     return;
   }
-  if (deps.streamPaths.has(path)) {
+  const takesType = deps.streams.get(path);
+  if (takesType !== undefined) {
+    if (!isStream(takesType, exchange)) return;
     request.headers["x-request-id"] = requestId;
     response.setHeader("x-request-id", requestId);
     await deps.serveStream(request, response);
@@ -83,24 +97,20 @@ async function enter(
   const role = deps.rolesElsewhere.get(service);
   if (role !== undefined) {
     const message = `${service} is served by instances that have ${role} in ROLES: this one doesn't`;
-    refuse(request, response, requestId, 501, "UNIMPLEMENTED", message);
+    refuse(exchange, 501, "UNIMPLEMENTED", message);
     return;
   }
-  refuse(request, response, requestId, 404, "UNIMPLEMENTED", "there is nothing at this path");
+  refuse(exchange, 404, "UNIMPLEMENTED", "there is nothing at this path");
 }
 
 /** The format to serve a unary call in; if there is none the request has been answered. */
-function formatFor(
-  method: UnaryMethod,
-  request: HttpRequest,
-  response: HttpResponse,
-  requestId: string,
-): WireFormat | undefined {
+function formatFor(method: UnaryMethod, exchange: Exchange): WireFormat | undefined {
+  const { request } = exchange;
   if (request.method === "POST") {
     const format = formatOf(request.headers["content-type"]);
     if (format === undefined) {
-      response.setHeader("accept-post", UNARY_CONTENT_TYPES);
-      refusePlainly(request, response, requestId, 415, "unsupported content type");
+      const help = "send the header `content-type: application/json`";
+      refuseType(exchange, UNARY_CONTENT_TYPES, `: ${help}`);
     }
     return format;
   }
@@ -108,33 +118,64 @@ function formatFor(
     const encoding = encodingFromQuery(request);
     if (encoding === "json") return CONNECT_JSON;
     if (encoding === "proto") return CONNECT_PROTO;
-    refusePlainly(request, response, requestId, 415, "unsupported encoding");
+    const message =
+      "the query names no encoding: send `?encoding=json&message=…`, the message percent-encoded";
+    refusePlainly(exchange, 415, "MALFORMED_REQUEST", message);
     return undefined;
   }
-  response.setHeader("allow", method.allowsGet ? "GET, POST" : "POST");
-  refusePlainly(request, response, requestId, 405, "method not allowed");
+  refuseVerb(exchange, method.allowsGet ? ["GET", "POST"] : ["POST"]);
   return undefined;
 }
 
-/** In no RPC's form, as the protocols want it of what isn't an RPC: HTTP's status tells all. */
+/** Whether it's a call of a stream; if it isn't the request has been answered. */
+function isStream(takesType: (type: string | null) => boolean, exchange: Exchange): boolean {
+  const { request } = exchange;
+  if (request.method !== "POST") {
+    refuseVerb(exchange, ["POST"]);
+    return false;
+  }
+  if (takesType(request.headers["content-type"] ?? null)) return true;
+  const help = `, and this is a stream, which takes ${STREAM_CONTENT_TYPES}`;
+  refuseType(exchange, STREAM_CONTENT_TYPES, `${help}: use the SDK or a gRPC client`);
+  return false;
+}
+
+function refuseType(exchange: Exchange, accepted: string, help: string): void {
+  const type = exchange.request.headers["content-type"]?.slice(0, 60);
+  const what = type ? `the content type is ${JSON.stringify(type)}` : "there is no content type";
+  exchange.response.setHeader("accept-post", accepted);
+  refusePlainly(exchange, 415, "MALFORMED_REQUEST", what + help);
+}
+
+function refuseVerb(exchange: Exchange, allowed: readonly string[]): void {
+  exchange.response.setHeader("allow", allowed.join(", "));
+  const message = `${exchange.request.method} isn't taken here: use ${allowed.join(" or ")}`;
+  refusePlainly(exchange, 405, "UNIMPLEMENTED", message);
+}
+
+/**
+ * Refuses what isn't an RPC in any protocol: HTTP's status tells it, from which clients make the
+ * code "unknown", and the body tells people what would do. Clients of gRPC don't read it.
+ */
 function refusePlainly(
-  request: HttpRequest,
-  response: HttpResponse,
-  requestId: string,
-  status: number,
+  { request, response, requestId }: Exchange,
+  status: 405 | 415,
+  reason: RefusalReason,
   message: string,
 ): void {
   request.resume();
-  response.writeHead(status, { "content-type": "text/plain", "x-request-id": requestId });
-  response.end(`${message}\n`);
+  const { rawMessage, details } = toConnectError(new ServiceError(reason, { message }), requestId);
+  const error = new ConnectError(rawMessage, Code.Unknown);
+  error.details = details;
+  sendError(response, PLAIN_JSON, error, { "x-request-id": requestId }, status);
 }
 
+type RefusalReason = "MALFORMED_REQUEST" | "UNIMPLEMENTED";
+
 function refuse(
-  request: HttpRequest,
-  response: HttpResponse,
-  requestId: string,
+  { request, response, requestId }: Exchange,
   status: number,
-  reason: "MALFORMED_REQUEST" | "UNIMPLEMENTED",
+  reason: RefusalReason,
   message: string,
 ): void {
   request.resume();

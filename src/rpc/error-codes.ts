@@ -52,3 +52,10 @@ export const CODE_BY_REASON = {
   BATCH_NOT_APPLIED: Code.FailedPrecondition,
   INTERNAL: Code.Internal,
 } as const satisfies Record<ErrorReason, Code>;
+
+/** The statuses of HTTP that a reason is told with besides its code's own. */
+export const OTHER_HTTP_STATUSES: Partial<Record<ErrorReason, readonly number[]>> = {
+  MALFORMED_REQUEST: [415],
+  DEADLINE_EXCEEDED: [408],
+  UNIMPLEMENTED: [404, 405],
+};

@@ -125,16 +125,15 @@ function createHandlers(
   const report = createCallReport(logger, options.observe);
   const deps = { ...shared, clock, logger, report, checkRequest: createRequestCheck() };
   const unary = createUnaryHandler(deps);
+  const streams = createStreamHandler({ ...deps, streams: table.streams, shutdownSignal });
   const onRequest = createEntrance({
     corsOrigins: options.corsOrigins ?? [],
     httpRoutes: new Map(Object.entries(options.httpRoutes ?? {})),
     unaryMethods: table.unary,
-    streamPaths: new Set(
-      table.streams.map(({ spec: { method } }) => `/${method.parent.typeName}/${method.name}`),
-    ),
+    streams: streams.methods,
     rolesElsewhere: options.rolesElsewhere ?? new Map(),
     serveUnary: unary.serve,
-    serveStream: createStreamHandler({ ...deps, streams: table.streams, shutdownSignal }),
+    serveStream: streams.serve,
     logger,
   });
   return { onRequest, idle: unary.idle };

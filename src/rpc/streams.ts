@@ -43,13 +43,20 @@ export interface StreamDeps {
   readonly shutdownSignal: AbortSignal;
 }
 
+/** Serves streaming calls. */
+export interface StreamHandler {
+  readonly serve: HttpHandler;
+  /** The methods by their path: whether they take a content type. */
+  readonly methods: ReadonlyMap<string, (contentType: string | null) => boolean>;
+}
+
 /**
  * Serves streaming calls by Connect's own handlers, where every error passes the interceptor. A
  * stream has no other deadline than the one its caller gives it; if there is a caller, it lasts no
  * longer than its key works and `maxStreamMs`. Nothing is made before the caller has taken what was
  * made before. The request id is expected in the request's header `x-request-id`.
  */
-export function createStreamHandler(deps: StreamDeps): HttpHandler {
+export function createStreamHandler(deps: StreamDeps): StreamHandler {
   const router = createConnectRouter({
     acceptCompression: [compressionGzip],
     readMaxBytes: deps.limits.maxBodyBytes,
@@ -65,7 +72,7 @@ export function createStreamHandler(deps: StreamDeps): HttpHandler {
   });
   const handlers = new Map(router.handlers.map((handler) => [handler.requestPath, handler]));
 
-  return async (request, response) => {
+  const serve: HttpHandler = async (request, response) => {
     const handler = handlers.get(pathOf(request));
     if (handler === undefined) throw new Error(`there is no stream at ${pathOf(request)}`);
     const closing = new AbortController();
@@ -87,6 +94,10 @@ export function createStreamHandler(deps: StreamDeps): HttpHandler {
       response.destroy();
     }
   };
+  const methods = router.handlers.map(
+    (handler) => [handler.requestPath, handler.supportedContentType] as const,
+  );
+  return { serve, methods: new Map(methods) };
 }
 
 /** Where a stream comes from and goes to. */

@@ -22,6 +22,12 @@ export const CONNECT_JSON: WireFormat = {
   contentType: "application/json",
 };
 
+/** What is told in no protocol: JSON, and not in the very content type of Connect's errors. */
+export const PLAIN_JSON: WireFormat = {
+  ...CONNECT_JSON,
+  contentType: "application/json; charset=utf-8",
+};
+
 /** Connect with Protobuf. */
 export const CONNECT_PROTO: WireFormat = {
   protocol: "connect",
@@ -48,6 +54,10 @@ const FORMATS: ReadonlyMap<string, WireFormat> = new Map([
 
 /** Content types of unary requests, for the header `Accept-Post`. */
 export const UNARY_CONTENT_TYPES = [...FORMATS.keys()].join(", ");
+
+/** Content types of streams, in Connect each message in an envelope. */
+export const STREAM_CONTENT_TYPES =
+  "application/connect+json, application/connect+proto, application/grpc, application/grpc-web";
 
 /** The format of a request's content type; undefined if it isn't one of a unary call. */
 export function formatOf(contentType: string | undefined): WireFormat | undefined {
@@ -97,7 +107,7 @@ export function sendError(
   if (format.protocol === "connect") {
     const body = errorToJsonBytes(error, undefined);
     error.metadata.forEach((value, name) => (headers[name] = value));
-    headers["content-type"] = CONNECT_JSON.contentType;
+    headers["content-type"] = (format.isJson ? format : CONNECT_JSON).contentType;
     headers["content-length"] = body.byteLength;
     response.writeHead(status ?? codeToHttpStatus(error.code), headers);
     response.end(body);

@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
+import type { ErrorReason } from "../../src/kernel/errors.ts";
+import { ERROR_DOMAIN, OTHER_HTTP_STATUSES } from "../../src/rpc/error-codes.ts";
 import { startEchoServer, KEY, type EchoServer } from "../support/echo-server.ts";
-import { sendHttp1, sendHttp2 } from "../support/http-exchange.ts";
+import { sendHttp1, sendHttp2, type HttpExchange } from "../support/http-exchange.ts";
 import { CREATE_PAYMENT, paymentJson } from "../support/payment-requests.ts";
 
 let server: EchoServer;
@@ -51,19 +53,90 @@ test.each([
   expect((await sendHttp1(server.url, exchange)).status).toBe(status);
 });
 
-test("other methods and content types are refused with what would do", async () => {
-  const put = await sendHttp1(server.url, { method: "PUT", path: CREATE_PAYMENT });
-  expect([put.status, put.headers.allow]).toEqual([405, "POST"]);
-  const headers = { "content-type": "text/plain" };
-  const plain = await sendHttp1(server.url, { path: CREATE_PAYMENT, headers });
-  expect(plain.status).toBe(415);
-  expect(plain.headers["accept-post"]).toContain("application/json");
-  // Clients take the code from HTTP's status where the body isn't an error of Connect.
-  expect([put, plain].map(({ body }) => body.toString())).toEqual([
-    "method not allowed\n",
-    "unsupported content type\n",
-  ]);
-});
+const WATCH = "/instantpayment.v1.PaymentService/WatchPayment";
+const READ = "/instantpayment.v1.PaymentService/GetPayment";
+const JSON_TYPE = "application/json; charset=utf-8";
+const FORM = { "content-type": "application/x-www-form-urlencoded" };
+
+/** What isn't a call, and the answer: status, reason, header that helps, what the message names. */
+const NO_CALLS: [what: string, HttpExchange, number, ErrorReason, string, RegExp][] = [
+  [
+    "curl -d without a header",
+    { path: CREATE_PAYMENT, headers: FORM, body: Buffer.from(BODY) },
+    415,
+    "MALFORMED_REQUEST",
+    "accept-post",
+    /x-www-form-urlencoded.*: send the header `content-type: application\/json`/,
+  ],
+  [
+    "no content type",
+    { path: READ },
+    415,
+    "MALFORMED_REQUEST",
+    "accept-post",
+    /there is no content type: send the header `content-type: application\/json`/,
+  ],
+  [
+    "a content type like gRPC's",
+    { path: READ, headers: { "content-type": "application/grpc+thrift" } },
+    415,
+    "MALFORMED_REQUEST",
+    "accept-post",
+    /grpc\+thrift/,
+  ],
+  [
+    "GET without a message",
+    { method: "GET", path: READ },
+    415,
+    "MALFORMED_REQUEST",
+    "x-request-id",
+    /\?encoding=json&message=/,
+  ],
+  ...["PUT", "OPTIONS", "GET"].map((method): (typeof NO_CALLS)[number] => [
+    `${method} of a write`,
+    { method, path: CREATE_PAYMENT },
+    405,
+    "UNIMPLEMENTED",
+    "allow",
+    /use POST$/,
+  ]),
+  [
+    "DELETE of a read, as gRPC",
+    { method: "DELETE", path: READ, headers: { "content-type": "application/grpc" } },
+    405,
+    "UNIMPLEMENTED",
+    "allow",
+    /use GET or POST$/,
+  ],
+  [
+    "a stream in plain JSON",
+    { path: WATCH, headers: JSON_HEADERS, body: Buffer.from("{}") },
+    415,
+    "MALFORMED_REQUEST",
+    "accept-post",
+    /application\/connect\+json.*application\/grpc.*SDK/,
+  ],
+  ["GET of a stream", { method: "GET", path: WATCH }, 405, "UNIMPLEMENTED", "allow", /use POST$/],
+];
+
+test.each(NO_CALLS)(
+  "%s is refused as JSON that says what would do",
+  async (_, exchange, status, reason, header, message) => {
+    for (const send of [sendHttp1, sendHttp2]) {
+      const answer = await send(server.url, exchange);
+      expect([answer.status, answer.headers["content-type"]]).toEqual([status, JSON_TYPE]);
+      expect(answer.headers[header]).toBeDefined();
+      expect(OTHER_HTTP_STATUSES[reason]).toContain(status);
+      const debug = { domain: ERROR_DOMAIN, reason };
+      expect(JSON.parse(answer.body.toString())).toMatchObject({
+        // Whoever goes by HTTP's status alone comes to the same code.
+        code: "unknown",
+        message: expect.stringMatching(message),
+        details: [{ type: "google.rpc.ErrorInfo", debug }, { type: "google.rpc.RequestInfo" }],
+      });
+    }
+  },
+);
 
 test("JSON has zero values, and its content type may name UTF-8", async () => {
   const headers = { ...JSON_HEADERS, "content-type": "Application/JSON; charset=utf-8" };
