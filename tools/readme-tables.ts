@@ -5,10 +5,15 @@ import { codeToHttpStatus } from "@connectrpc/connect/protocol-connect";
 import { SETTINGS } from "../src/config.ts";
 import type { Setting } from "../src/platform/setting-parsers.ts";
 import { ERROR_CATALOGUE, type ErrorReason } from "../src/kernel/errors.ts";
-import { CODE_BY_REASON } from "../src/rpc/error-codes.ts";
+import { CODE_BY_REASON, OTHER_HTTP_STATUSES } from "../src/rpc/error-codes.ts";
 
 const reasons = Object.keys(ERROR_CATALOGUE) as ErrorReason[];
 const settings = Object.entries<Setting<unknown>>(SETTINGS);
+
+function statusesOf(reason: ErrorReason): number[] {
+  const own = codeToHttpStatus(CODE_BY_REASON[reason]);
+  return [own, ...(OTHER_HTTP_STATUSES[reason] ?? [])].toSorted((one, other) => one - other);
+}
 
 interface Operation {
   readonly tags: readonly [string];
@@ -48,7 +53,7 @@ const TABLES: Readonly<Record<string, string[][]>> = {
     ["Reason", "HTTP", "Cause", "Fix"],
     ...reasons.map((reason) => [
       `\`${reason}\``,
-      String(codeToHttpStatus(CODE_BY_REASON[reason])),
+      statusesOf(reason).join(", "),
       ERROR_CATALOGUE[reason].cause,
       ERROR_CATALOGUE[reason].fix,
     ]),

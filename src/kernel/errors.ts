@@ -9,8 +9,9 @@ export const ERROR_CATALOGUE = {
     fix: "Correct the field that the error names.",
   },
   MALFORMED_REQUEST: {
-    cause: "The body isn't a valid message: bad JSON or Protobuf, unknown or repeated member.",
-    fix: "Send the message as the API reference describes it.",
+    cause:
+      "Wrong content type, or no valid message: bad JSON or Protobuf, unknown or repeated member.",
+    fix: "Send it as the API reference describes it, JSON with `content-type: application/json`.",
   },
   INVALID_PAGE_TOKEN: {
     cause: "The page token wasn't made by this service for this query.",
@@ -151,7 +152,7 @@ export const ERROR_CATALOGUE = {
   },
   REQUEST_TOO_LARGE: {
     cause: "The body is larger than its limit: 64 KiB, batches 4 MiB.",
-    fix: "Send less in one request.",
+    fix: "Send less in one request: sent again as it is, it's refused again.",
   },
   OVERLOADED: {
     cause: "Too many payments wait on this instance, or too many calls or streams are open on it.",
@@ -170,7 +171,8 @@ export const ERROR_CATALOGUE = {
     fix: "Watch again, on any instance, with the last `sequence` that came: nothing is lost.",
   },
   UNIMPLEMENTED: {
-    cause: "There is no such method, or only instances of another role have it.",
+    cause:
+      "Nothing is at this path, it takes another verb, or only instances of another role have it.",
     fix: "Check the path and the service's version; call an instance of the role that is named.",
   },
   INTERNAL: {
