@@ -19,6 +19,7 @@ interface Operation {
   readonly tags: readonly [string];
   readonly summary: string;
   readonly "x-required-scope": string;
+  readonly requestBody?: { readonly content: Readonly<Record<string, unknown>> };
 }
 
 interface Path {
@@ -33,10 +34,14 @@ const openApi: { paths: Record<string, Path> } = JSON.parse(
 const rpcs = Object.entries(openApi.paths).map(([path, { get, post }]) => ({
   service: post.tags[0],
   name: path.slice(path.lastIndexOf("/") + 1),
-  verbs: get === undefined ? "POST" : "GET, POST",
+  verbs: isStream(post) ? "stream: SDK or gRPC" : get === undefined ? "POST" : "GET, POST",
   scope: post["x-required-scope"],
   summary: post.summary,
 }));
+
+function isStream({ requestBody }: Operation): boolean {
+  return requestBody?.content["application/connect+json"] !== undefined;
+}
 
 const TABLES: Readonly<Record<string, string[][]>> = {
   rpcs: [

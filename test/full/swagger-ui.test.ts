@@ -90,3 +90,18 @@ test("Who gives no key is told so on the page", { timeout: SLOW_MS }, async () =
   expect(status).toBe(401);
   expect(JSON.stringify(body)).toContain('"reason":"MISSING_CREDENTIALS"');
 });
+
+test("A stream isn't offered for trying out, any other call is", { timeout: SLOW_MS }, async () => {
+  for (const [operationId, buttons] of [
+    ["watchPayment", 0],
+    ["watchAccount", 0],
+    ["getPayment", 1],
+  ] as const) {
+    const operation = page.locator(`[id$="-${operationId}"]`);
+    await operation.locator(".opblock-summary-control").click();
+    await operation.getByRole("heading", { name: "Parameters" }).waitFor();
+    const button = operation.getByRole("button", { name: "Try it out" });
+    expect([operationId, await button.count()]).toEqual([operationId, buttons]);
+  }
+  expect(complaints).toEqual([]);
+});

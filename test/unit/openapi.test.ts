@@ -238,5 +238,5 @@ test("A method that streams is called by POST alone, in Connect's form for strea
   const { get, post } = paths["/instantpayment.v1.PaymentService/GetPayment"]!;
   expect(get).toBeUndefined();
   expect(Object.keys(post.requestBody!.content)).toEqual(["application/connect+json"]);
-  expect(post.description).toContain("*Try it out* can't");
+  expect(post.description).toContain("use the SDK or a gRPC client");
 });

@@ -71,7 +71,7 @@ function getOperation(method: DescMethod, scope: string): JsonObject {
 
 const STREAM_NOTE =
   "The answer is a stream. Over HTTP each message is enveloped as Connect's protocol has it " +
-  "(one byte of flags, four of length), so use the SDK or a gRPC client: *Try it out* can't.";
+  "(one byte of flags, four of length), so use the SDK or a gRPC client, not this page or curl.";
 
 function describe(method: DescMethod, scope: string, note: string): JsonObject {
   const access = `Needs a key with the scope \`${scope}\`.`;
