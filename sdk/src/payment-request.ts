@@ -13,7 +13,10 @@ import { durationOf, type NameIn, numberOf, requestOf, timestampOf } from "./wir
 export interface PaymentRetryPolicy {
   /** The first one included, 1 to 20. Default 5. */
   readonly maxAttempts?: number;
-  /** The wait after the first attempt; it doubles with each. Default 1,000. */
+  /**
+   * The wait after the first attempt, before up to half of it is left out; it doubles with each.
+   * Default 1,000.
+   */
   readonly initialBackoffMs?: number;
   /** The longest wait. Default an hour. */
   readonly maxBackoffMs?: number;

@@ -141,7 +141,8 @@ export type RetryPolicy = Message<"instantpayment.v1.RetryPolicy"> & {
   maxAttempts: number;
 
   /**
-   * The wait after the first attempt, 10 ms to 24 hours. Absent: 1 second.
+   * The wait after the first attempt, 10 ms to 24 hours, before up to half of it is left
+   * out. Absent: 1 second.
    *
    * @generated from field: google.protobuf.Duration initial_backoff = 2;
    */
