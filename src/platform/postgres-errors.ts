@@ -73,12 +73,22 @@ export function isServerTrouble(error: unknown): boolean {
   return state !== undefined && (/^5[38]/.test(state) || state === "25006");
 }
 
+/**
+ * True if there is no partition for a row: the clock that gave its time was wrong, or nobody has
+ * made partitions for months. The SQLSTATE is that of any check; where it was raised tells them apart.
+ */
+function isPartitionMissing(error: unknown): boolean {
+  const { routine } = (error ?? {}) as { routine?: unknown };
+  return sqlState(error) === "23514" && routine === "ExecFindPartition";
+}
+
 /** True if the same may succeed later: any of the above, or a statement that took too long. */
 export function isPassing(error: unknown): boolean {
   return (
     isConflict(error) ||
     isConnectionError(error) ||
     isServerTrouble(error) ||
+    isPartitionMissing(error) ||
     sqlState(error) === "57014"
   );
 }

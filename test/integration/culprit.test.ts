@@ -53,6 +53,25 @@ test.each([
   );
 });
 
+test("a process whose clock has jumped ahead of all partitions answers UNAVAILABLE, then pays", async () => {
+  const { ledger } = used;
+  const debtor = await ledger.openFunded(500n);
+  const creditor = await ledger.open({ ownerId: "bob" });
+  const payment: TestPayment = {
+    debtorAccountId: debtor.id,
+    creditorAccountId: creditor.id,
+    amountMinor: 1n,
+    idempotencyKey: "jumped",
+  };
+  ledger.databaseClock.observe(Date.now() + 200 * 24 * 3_600_000);
+  const refused = await ledger.pay(payment).catch((error: unknown) => error);
+  expect(refused).toMatchObject({ reason: "UNAVAILABLE", retryAfterMs: 500 });
+  // The same key, with an id of the time that PostgreSQL has told meanwhile.
+  const paid = await ledger.pay(payment);
+  expect([paid.payment.status, paid.replayed]).toEqual(["SETTLED", false]);
+  expect(await ledger.account(creditor.id)).toMatchObject({ postedMinor: 1n });
+});
+
 /** A fault that only PostgreSQL sees: an error for the rows of the condition. */
 async function refuseInDatabase(condition: string, state = "P0001"): Promise<void> {
   await used.ledger.database.commitPool.query(`
