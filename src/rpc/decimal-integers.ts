@@ -1,13 +1,7 @@
-import { ScalarType, type DescField, type DescMessage } from "@bufbuild/protobuf";
+import type { DescField, DescMessage } from "@bufbuild/protobuf";
 import { invalidField } from "../kernel/errors.ts";
+import { expectationOf, isWide } from "./json-errors.ts";
 
-const WIDE_INTEGERS: ReadonlySet<ScalarType> = new Set([
-  ScalarType.INT64,
-  ScalarType.UINT64,
-  ScalarType.SINT64,
-  ScalarType.FIXED64,
-  ScalarType.SFIXED64,
-]);
 const DECIMAL = "-?(?:0|[1-9][0-9]*)";
 
 /**
@@ -52,16 +46,8 @@ function assertDecimal(schema: DescMessage, json: unknown, prefix: string): void
 function assertField(field: DescField, json: unknown, path: string): void {
   if (field.message !== undefined) assertDecimal(field.message, json, `${path}.`);
   if (isWide(field) && typeof json === "string" && !isDecimal(json)) {
-    throw invalidField(path, `${JSON.stringify(json)} is no decimal integer`);
+    throw invalidField(path, `${expectationOf(field)}, not ${JSON.stringify(json)}`);
   }
-}
-
-function isWide(field: DescField): boolean {
-  return (
-    (field.fieldKind === "scalar" || field.fieldKind === "list") &&
-    field.scalar !== undefined &&
-    WIDE_INTEGERS.has(field.scalar)
-  );
 }
 
 function isDecimal(text: string): boolean {

@@ -2,13 +2,13 @@ import { isUtf8 } from "node:buffer";
 import {
   fromBinary,
   fromJsonString,
-  type DescField,
   type DescMessage,
   type Message,
   type Registry,
 } from "@bufbuild/protobuf";
-import { invalidField, ServiceError } from "../kernel/errors.ts";
+import { ServiceError } from "../kernel/errors.ts";
 import { createDecimalCheck } from "./decimal-integers.ts";
+import { toJsonError } from "./json-errors.ts";
 
 /**
  * Reads a request message. JSON is taken strictly: UTF-8, no unknown or repeated member, no
@@ -42,43 +42,8 @@ function parseJson(schema: DescMessage, json: string, registry: Registry): Messa
   try {
     return fromJsonString(schema, json, { ignoreUnknownFields: false, registry });
   } catch (cause) {
-    throw jsonError(schema, cause);
+    throw toJsonError(schema, json, cause);
   }
-}
-
-/** The parser tells what it choked on in words alone, so that's where the field is found. */
-function jsonError(schema: DescMessage, cause: unknown): ServiceError {
-  const text = cause instanceof Error ? cause.message : String(cause);
-  const [, subject, problem] = /^cannot decode (.+?) from JSON: (.*)$/s.exec(text) ?? [];
-  if (subject === undefined || problem === undefined) return malformed(text, cause);
-  const paths = pathsTo(schema, (field) => isAbout(subject, field), new Set());
-  const [path] = paths;
-  // Of two fields of one type there's no telling which it was.
-  return path !== undefined && paths.length === 1
-    ? invalidField(path, problem)
-    : malformed(text, cause);
-}
-
-function isAbout(subject: string, field: DescField): boolean {
-  if (subject === `field ${field.parent.typeName}.${field.name}`) return true;
-  if (subject === `enum ${field.enum?.typeName}`) return true;
-  const isWellKnown = field.message?.typeName.startsWith("google.protobuf.") ?? false;
-  return isWellKnown && subject === `message ${field.message?.typeName}`;
-}
-
-/** The proto paths of all fields that match, each message type entered once. */
-function pathsTo(
-  schema: DescMessage,
-  matches: (field: DescField) => boolean,
-  seen: Set<DescMessage>,
-): string[] {
-  if (seen.has(schema)) return [];
-  seen.add(schema);
-  return schema.fields.flatMap((field) => {
-    if (matches(field)) return [field.name];
-    if (field.message === undefined) return [];
-    return pathsTo(field.message, matches, seen).map((rest) => `${field.name}.${rest}`);
-  });
 }
 
 function malformed(message: string, cause?: unknown): ServiceError {

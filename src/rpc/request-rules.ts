@@ -1,6 +1,6 @@
 import type { DescField, DescMessage, Message } from "@bufbuild/protobuf";
-import { pathToString } from "@bufbuild/protobuf/reflect";
-import { createValidator } from "@bufbuild/protovalidate";
+import { pathToString, type Path } from "@bufbuild/protobuf/reflect";
+import { createValidator, type Violation } from "@bufbuild/protovalidate";
 import { invalidField, ServiceError } from "../kernel/errors.ts";
 
 /** Throws INVALID_FIELD with every violation if a request breaks the rules in its proto. */
@@ -15,12 +15,36 @@ export function createRequestCheck(): CheckRequest {
     if (result.kind === "error") throw result.error;
     const violations = result.violations.map((violation) => ({
       field: pathToString(violation.field),
-      description: violation.message,
+      description: inWords(violation, message),
     }));
     const [first] = violations;
     const text = first && `${first.field}: ${first.description}`;
     throw new ServiceError("INVALID_FIELD", { message: text, violations });
   };
+}
+
+/** What the contract's patterns ask for. */
+export const PATTERNS_IN_WORDS: Readonly<Record<string, string>> = {
+  "^[ -~]{1,128}$": "must be 1 to 128 printable ASCII characters",
+  "^[ -~]{0,128}$": "must be at most 128 printable ASCII characters",
+  "^[!-~]*$": "must be printable ASCII characters without spaces",
+  "^[A-Z]{3}$": 'must be three capital letters such as "EUR"',
+  "^[^\\x00]*$": "must not contain the character U+0000",
+};
+
+function inWords(violation: Violation, message: Message): string {
+  const [, pattern = ""] = /^does not match regex pattern `(.*)`$/.exec(violation.message) ?? [];
+  const words = PATTERNS_IN_WORDS[pattern];
+  if (words === undefined) return violation.message;
+  return valueAt(message, violation.field) === "" ? `is missing: it ${words}` : words;
+}
+
+function valueAt(message: Message, path: Path): unknown {
+  return path.reduce<unknown>((value, step) => {
+    const key = step.kind === "list_sub" ? step.index : step.kind === "map_sub" ? step.key : step;
+    const name = typeof key === "object" && "localName" in key ? key.localName : String(key);
+    return (value as Readonly<Record<string, unknown>> | undefined)?.[name];
+  }, message);
 }
 
 /** The field that the header `Idempotency-Key` may stand for; undefined if there is none. */

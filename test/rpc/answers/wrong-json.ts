@@ -1,4 +1,6 @@
+import { expect } from "vitest";
 import { PaymentService } from "../../../gen/instantpayment/v1/payment_service_pb.ts";
+import { WebhookService } from "../../../gen/instantpayment/v1/webhook_service_pb.ts";
 import { INVALID, MALFORMED, type Expected } from "../../support/expect-error.ts";
 import { CREATE_PAYMENT, paymentJson } from "../../support/payment-requests.ts";
 import type { Row } from "./row.ts";
@@ -62,6 +64,53 @@ const BODIES: [what: string, body: string | Buffer, Expected][] = [
   ]),
 ];
 
+/** Mistakes of a first try, and what the answer says of the field. */
+const MISTAKES: [body: string, path: string, field: string, description: RegExp][] = [
+  [
+    amountBody("1.5"),
+    CREATE_PAYMENT,
+    "amount.amount_minor",
+    /whole number of minor units.*, not 1\.5$/,
+  ],
+  [amountBody('"NaN"'), CREATE_PAYMENT, "amount.amount_minor", /whole number of minor units/],
+  [amountBody('"5 EUR"'), CREATE_PAYMENT, "amount.amount_minor", /such as "1250", not "5 EUR"$/],
+  [amountBody('"+5"'), CREATE_PAYMENT, "amount.amount_minor", /such as "1250", not "\+5"$/],
+  [
+    '{"captureMode":"MANUAL"}',
+    CREATE_PAYMENT,
+    "capture_mode",
+    /^must be CAPTURE_MODE_AUTOMATIC or CAPTURE_MODE_MANUAL, not "MANUAL"$/,
+  ],
+  ['{"holdDuration":"1h"}', CREATE_PAYMENT, "hold_duration", /seconds such as "3600s", not "1h"$/],
+  [
+    '{"retryPolicy":{"initialBackoff":"1s","maxBackoff":60}}',
+    CREATE_PAYMENT,
+    "retry_policy.max_backoff",
+    /seconds such as "3600s", not 60$/,
+  ],
+  ['{"expireTime":"soon"}', CREATE_PAYMENT, "expire_time", /RFC 3339/],
+  [
+    '{"requests":[{},{"holdDuration":"1h"}]}',
+    `/${PaymentService.typeName}/BatchCreatePayments`,
+    "requests[1].hold_duration",
+    /"3600s"/,
+  ],
+  ['{"endTime":"soon"}', `/${PaymentService.typeName}/ListPayments`, "end_time", /RFC 3339/],
+  [
+    '{"eventTypes":["PAYMENT_EVENT_TYPE_HELD","SETTLED"]}',
+    `/${WebhookService.typeName}/CreateWebhookEndpoint`,
+    "event_types",
+    /^must be PAYMENT_EVENT_TYPE_… with one of PENDING, HELD, SETTLED,.* RETRIED, not \["PAY/,
+  ],
+  ["{}", CREATE_PAYMENT, "idempotency_key", /^is missing: it must be 1 to 128 printable ASCII/],
+  [
+    '{"idempotencyKey":"ä"}',
+    CREATE_PAYMENT,
+    "idempotency_key",
+    /^must be 1 to 128 printable ASCII characters$/,
+  ],
+];
+
 const LIST_PAYMENTS = `/${PaymentService.typeName}/ListPayments`;
 
 /** Bodies that only JSON can have. */
@@ -78,5 +127,17 @@ export const WRONG_JSON: readonly Row[] = [
     send: (desk, protocol) =>
       desk.send(protocol, LIST_PAYMENTS, Buffer.from(`{"status":${status}}`)),
     expected: INVALID("status"),
+  })),
+  ...MISTAKES.map(([body, path, field, description]): Row => ({
+    what: `what is to be sent instead of ${body}`,
+    in: ({ isJson }) => isJson,
+    send: (desk, protocol) => desk.send(protocol, path, Buffer.from(body)),
+    expected: (outcome) => {
+      expect(outcome).toMatchObject({ status: 400, reason: "INVALID_FIELD" });
+      expect(outcome.fields[0]).toBe(field);
+      // The message begins with the first of the fields.
+      expect(outcome.message.slice(0, field.length + 2)).toBe(`${field}: `);
+      expect(outcome.message.slice(field.length + 2)).toMatch(description);
+    },
   })),
 ];
