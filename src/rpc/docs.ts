@@ -30,6 +30,7 @@ const SECURITY_POLICY = [
  */
 export function docsRoutes(deps: { examples: DocsExamples }): ReadonlyMap<string, DocsHandler> {
   const openApi = withExamples(ownFile("../../gen/openapi.json").toString(), deps.examples);
+  const icon = file("image/png", distFile("favicon-32x32.png"));
   return new Map([
     ["/", redirect("/swagger-ui.html")],
     ["/swagger-ui.html", file("text/html; charset=utf-8", ownFile("swagger-ui/page.html"))],
@@ -37,7 +38,9 @@ export function docsRoutes(deps: { examples: DocsExamples }): ReadonlyMap<string
     ["/swagger-ui/page.js", file(JAVASCRIPT, ownFile("swagger-ui/page.js"))],
     ["/swagger-ui/swagger-ui.css", file(CSS, distFile("swagger-ui.css"))],
     ["/swagger-ui/swagger-ui-bundle.js", file(JAVASCRIPT, distFile("swagger-ui-bundle.js"))],
-    ["/swagger-ui/favicon-32x32.png", file("image/png", distFile("favicon-32x32.png"))],
+    ["/swagger-ui/favicon-32x32.png", icon],
+    // Browsers ask for it beside whatever isn't a page.
+    ["/favicon.ico", icon],
     ["/v3/api-docs", document(openApi)],
   ]);
 }

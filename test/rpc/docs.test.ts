@@ -95,6 +95,11 @@ test("All that the page refers to is there, and none of it on another host", asy
   }
 });
 
+test("A browser that asks for an icon by itself gets one", async () => {
+  const response = await fetch(`${base}/favicon.ico`);
+  expect([response.status, response.headers.get("content-type")]).toEqual([200, "image/png"]);
+});
+
 test("A file that the browser has isn't sent again", async () => {
   const file = `${base}/swagger-ui/swagger-ui.css`;
   const etag = (await fetch(file)).headers.get("etag")!;
