@@ -9,7 +9,7 @@ import { openTwentyAccounts } from "../support/hammer.ts";
 import { expectInvariants } from "../support/invariants.ts";
 import { createMigratedDatabase, openLedger, type TestLedger } from "../support/ledger.ts";
 import type { TestDatabase } from "../support/postgres.ts";
-import { until } from "../support/relay.ts";
+import { inTime, until } from "../support/relay.ts";
 import { INSTANCE_KEY, startInstance, type ServiceInstance } from "../support/service-instance.ts";
 import { openTcpProxy, type TcpProxy } from "../support/tcp-proxy.ts";
 
@@ -17,7 +17,7 @@ const KILLS_OF_EACH = Number(process.env["DRILL_KILLS"] ?? 1);
 const WATCHERS_OF_EACH = 3;
 const HOLDS = 20;
 
-vi.setConfig({ testTimeout: 120_000 + KILLS_OF_EACH * 30_000, hookTimeout: 120_000 });
+vi.setConfig({ testTimeout: 240_000 + KILLS_OF_EACH * 30_000, hookTimeout: 120_000 });
 
 let database: TestDatabase;
 let ledger: TestLedger;
@@ -124,12 +124,12 @@ test("watchers of three instances that are killed in turn hear everything once a
     instances[kill % instances.length] = await startInstance(database.url);
   }
   load.stop();
-  await load.done;
+  await inTime(load.done, "the last payments are answered");
   isOver = true;
-  await Promise.all(captures);
+  await inTime(Promise.all(captures), "all is captured and refunded");
 
   // Those of payments end by themselves.
-  await Promise.all(onPayments.map(({ done }) => done));
+  await inTime(Promise.all(onPayments.map(({ done }) => done)), "every payment's end is heard");
   for (const [i, { sequences }] of onPayments.entries()) {
     const { payment } = await ledger.findPayment.get(ADMIN, holds[i]!.id);
     expect(payment.sequence).toBeGreaterThan(3);
@@ -142,7 +142,7 @@ test("watchers of three instances that are killed in turn hear everything once a
     for (const { sequences, stop, done } of watchers) {
       await until(() => (sequences.at(-1) ?? 0) >= entrySequence, `entry ${entrySequence}`);
       stop.abort();
-      await done;
+      await inTime(done, "a watch that is left ends");
       expect(sequences).toEqual(upTo(entrySequence));
     }
   }

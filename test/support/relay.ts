@@ -89,6 +89,14 @@ export function toSeenEvent({ payload }: Pick<OutboxEvent, "payload">): SeenEven
   return { eventId, sequence, paymentId: payment!.id };
 }
 
+/** What a promise comes to; throws if that takes longer than a minute. */
+export async function inTime<T>(coming: Promise<T>, what: string): Promise<T> {
+  const late = sleep(60_000, undefined, { ref: false }).then(() => {
+    throw new Error(`it never came: ${what}`);
+  });
+  return Promise.race([coming, late]);
+}
+
 /** Waits until it holds, at most for half a minute unless told otherwise. */
 export async function until(
   holds: () => boolean | Promise<boolean>,

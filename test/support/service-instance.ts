@@ -105,14 +105,25 @@ interface BatchResultJson {
   readonly error?: { readonly reason: string; readonly message: string };
 }
 
+/** The service answers within five seconds; what takes longer has lost its connection. */
+const NO_ANSWER_MS = 30_000;
+
 async function exchange(url: string, request: RequestInit): Promise<unknown> {
-  const answer = await fetch(url, request).then(
-    async (response) => ({ ok: response.ok, text: await response.text() }),
-    (cause: unknown) => Promise.reject(Object.assign(new Error("network", { cause }), NETWORK)),
-  );
-  if (answer.ok) return JSON.parse(answer.text);
-  const reason = /"reason":\s*"([A-Z_]+)"/.exec(answer.text)?.[1] ?? answer.text;
-  throw Object.assign(new Error(answer.text), { reason });
+  const { ok, text } = await answerOf(url, request);
+  if (ok) return JSON.parse(text);
+  const reason = /"reason":\s*"([A-Z_]+)"/.exec(text)?.[1] ?? text;
+  throw Object.assign(new Error(text), { reason });
+}
+
+async function answerOf(url: string, request: RequestInit): Promise<{ ok: boolean; text: string }> {
+  const signal = AbortSignal.timeout(NO_ANSWER_MS);
+  try {
+    const response = await fetch(url, { ...request, signal });
+    return { ok: response.ok, text: await response.text() };
+  } catch (cause) {
+    if (signal.aborted) console.warn(`no answer from ${url} in ${NO_ANSWER_MS} ms`);
+    throw Object.assign(new Error("network", { cause }), NETWORK);
+  }
 }
 
 const NETWORK = { reason: "NETWORK" };
